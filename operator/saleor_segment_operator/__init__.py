@@ -1,0 +1,1 @@
+"""Control plane: keeps a Saleor shop registered and its webhooks pointed at the server."""

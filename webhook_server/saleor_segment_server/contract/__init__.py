@@ -1,0 +1,23 @@
+"""The contract between the planes: what a Pipeline is, which events exist, what Saleor is asked.
+
+The operator writes Pipelines, the server reads them; neither imports anything else of the other.
+"""
+
+from saleor_segment_server.contract.events import Event, subscription
+from saleor_segment_server.contract.pipeline import (
+    Pipeline,
+    PipelineState,
+    SaleorSource,
+    SegmentTarget,
+)
+from saleor_segment_server.contract.tracking import Tracking
+
+__all__ = [
+    "Event",
+    "Pipeline",
+    "PipelineState",
+    "SaleorSource",
+    "SegmentTarget",
+    "Tracking",
+    "subscription",
+]

@@ -1,0 +1,13 @@
+"""A message for Segment, encoded once and never touched again."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One item of a Segment batch."""
+
+    id: str
+    """Its ``messageId``: 64 hex digits, the same for every attempt and every replay of an epoch."""
+    payload: bytes
+    """The item as JSON, at most 32,000 bytes; ``messageId`` included, ``sentAt`` not."""
