@@ -65,6 +65,14 @@ class CommonSettings(BaseSettings):
 class ReceivingSettings(CommonSettings):
     """What a process that receives and forwards is told."""
 
+    listen: Address = "0.0.0.0:8080"
+    """Public address that Saleor calls: webhooks and nothing else."""
+    private_listen: Address = "127.0.0.1:8081"
+    """Private address of health, metrics and the operator's API."""
+    internal_token_file: Path | None = None
+    """File with the bearer token of the private API; without one it is open on loopback only."""
+    max_connections: Annotated[int, Field(ge=1)] = 2048
+    """Open connections on the public port; more are refused at once."""
     data_dir: Path = Path("data")
     """Folder of the journal and of what must outlive a restart; one process holds it at a time."""
     max_event_age: Duration = timedelta(days=15)
@@ -87,11 +95,3 @@ class ServeSettings(ReceivingSettings):
 
     pipelines: Path
     """YAML file of Pipelines; a changed file is picked up within 2 seconds."""
-    listen: Address = "0.0.0.0:8080"
-    """Public address that Saleor calls: webhooks and nothing else."""
-    private_listen: Address = "127.0.0.1:8081"
-    """Private address of health, metrics and the operator's API."""
-    internal_token_file: Path | None = None
-    """File with the bearer token of the private API; without one it is open on loopback only."""
-    max_connections: Annotated[int, Field(ge=1)] = 2048
-    """Open connections on the public port; more are refused at once."""
