@@ -1,0 +1,1 @@
+"""What must stay in step: docs with code, the tree with its layout."""
