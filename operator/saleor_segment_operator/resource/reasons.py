@@ -1,0 +1,159 @@
+"""Why a condition is as it is, and what an announcement is about: every word we use for it."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """A reason in a condition, an announcement or an error, with what to do about it."""
+
+    # All is well.
+
+    RECONCILED = "Reconciled"
+    """Saleor, the Pipeline and the servers are as the spec asks. Nothing to do."""
+    CREDENTIALS_ACCEPTED = "CredentialsAccepted"
+    """Saleor accepted the login or the token. Nothing to do."""
+    APP_REGISTERED = "AppRegistered"
+    """The app exists in Saleor, active, with MANAGE_ORDERS. Nothing to do."""
+    PIPELINE_HELD = "PipelineHeld"
+    """Every ready server holds the Pipeline. Nothing to do."""
+    WEBHOOKS_ENABLED = "WebhooksEnabled"
+    """Every event has its enabled webhook in Saleor. Nothing to do."""
+    WRITE_KEY_ACCEPTED = "WriteKeyAccepted"
+    """Segment knows the write key. Nothing to do."""
+    SENDING = "Sending"
+    """Segment accepts what is sent, or nothing waits. Nothing to do."""
+    DELIVERY_RECEIVED = "DeliveryReceived"
+    """A delivery of Saleor came through the public URL. Nothing to do."""
+    NOT_SUSPENDED = "NotSuspended"
+    """``spec.suspend`` is false. Nothing to do."""
+
+    # Under way.
+
+    WAITING = "Waiting"
+    """An earlier step is not done: see the condition the message names."""
+    CREATING = "Creating"
+    """The step is being done. Wait a few seconds."""
+    CREATE_PENDING = "CreatePending"
+    """A run was interrupted while it created the app, so Saleor is searched for a minute before
+    another is made. Wait."""
+    PIPELINE_PENDING = "PipelinePending"
+    """Not every ready server holds the Pipeline yet. Wait a few seconds; if it stays, read the
+    servers' logs."""
+    NOTHING_RECEIVED = "NothingReceived"
+    """No delivery has come yet. Place an order; if it stays, check that Saleor reaches the public
+    URL and that no redirect, firewall or SSRF filter is in between."""
+    DELETING = "Deleting"
+    """The integration is being deleted: the message says what it waits for."""
+
+    # The user asked for it.
+
+    SUSPENDED = "Suspended"
+    """``spec.suspend`` is true. Set it to false to go on."""
+
+    # The spec.
+
+    INVALID_SPEC = "InvalidSpec"
+    """The spec breaks a rule: mend the field the message names."""
+
+    # Secrets.
+
+    SECRET_MISSING = "SecretMissing"  # noqa: S105 - a reason
+    """The Secret does not exist: create it in the integration's namespace."""
+    SECRET_KEY_MISSING = "SecretKeyMissing"  # noqa: S105 - a reason
+    """The Secret lacks the key: add it, or name another in the spec."""
+    SECRET_VALUE_INVALID = "SecretValueInvalid"  # noqa: S105 - a reason
+    """The value under the key is blank or no text: store the right one."""
+
+    # Saleor.
+
+    CREDENTIALS_REJECTED = "CredentialsRejected"
+    """Saleor refused email or password: mend the Secret. Nothing is tried before it changes, since
+    Saleor slows logins down after each failure."""
+    LOGIN_THROTTLED = "LoginThrottled"
+    """Saleor asks to wait before another login: too many failed. It is tried again by itself."""
+    LOGIN_DISABLED = "LoginDisabled"
+    """Saleor's site settings forbid password login of staff: allow it, or use ``existing``."""
+    TOKEN_REJECTED = "TokenRejected"  # noqa: S105 - a reason
+    """Saleor does not know the app token, or its app is not active: store a token of an active
+    app, or activate the app in the dashboard."""
+    PERMISSION_MISSING = "PermissionMissing"
+    """The staff user or the app lacks a permission the message names: grant it in Saleor."""
+    SALEOR_UNREACHABLE = "SaleorUnreachable"
+    """Saleor does not answer at ``spec.saleor.apiUrl``. It is tried again by itself; check address,
+    DNS and network policies if it stays."""
+    SALEOR_BUSY = "SaleorBusy"
+    """Saleor or its gateway answered with an error that may pass. It is tried again by itself."""
+    NOT_SALEOR = "NotSaleor"
+    """What answers at ``spec.saleor.apiUrl`` is no Saleor GraphQL API: mend the address."""
+    ADDRESS_REFUSED = "AddressRefused"
+    """The address is of a kind this installation does not call (loopback, link-local, metadata):
+    use another, or the flag the message names."""
+    SALEOR_REFUSED = "SaleorRefused"
+    """Saleor refused a request of ours for the reason in the message."""
+    SALEOR_TOO_OLD = "SaleorTooOld"
+    """Saleor is older than 3.20: upgrade it."""
+
+    # The app.
+
+    APP_DEACTIVATED = "AppDeactivated"
+    """Somebody deactivated the app in Saleor: activate it there, or delete it and a new one is
+    made."""
+    APP_GONE = "AppGone"
+    """The app was deleted in Saleor; a managed one is made again."""
+    APP_ADOPTED = "AppAdopted"
+    """An app that a former integration of this name left behind is used again."""
+    APP_CREATED = "AppCreated"
+    """An app was created in Saleor."""
+    APP_TOKEN_CREATED = "AppTokenCreated"  # noqa: S105 - a reason
+    """The app's token was lost, and a new one made."""
+    OWNED_BY_ANOTHER = "OwnedByAnother"
+    """The app in Saleor belongs to another living integration: delete that one or rename this."""
+
+    # Webhooks.
+
+    DRIFT_CORRECTED = "DriftCorrected"
+    """A webhook had been changed by hand and was put right; the message says what had drifted."""
+    WEBHOOKS_INCOMPLETE = "WebhooksIncomplete"
+    """Webhooks are missing, different or disabled and are being put right. Wait."""
+    WEBHOOK_REFUSED = "WebhookRefused"
+    """Saleor refused a webhook: the message says why; the installation's public URL may be bad."""
+
+    # Servers and stores.
+
+    SERVERS_UNREACHABLE = "ServersUnreachable"
+    """A server does not answer on its private API: it is unknown what it holds. Events flow."""
+    STORE_UNAVAILABLE = "StoreUnavailable"
+    """Our own state cannot be read or written now. It is tried again by itself."""
+    STORE_REFUSED = "StoreRefused"
+    """Our own state cannot be written: the message names the right or the space that is missing."""
+
+    # Segment.
+
+    WRITE_KEY_UNKNOWN = "WriteKeyUnknown"
+    """Segment does not know the write key: store the source's key, in the right region. Events are
+    kept meanwhile."""
+    WRITE_KEY_UNVERIFIED = "WriteKeyUnverified"
+    """Segment could not be asked about the write key, or is not asked at this endpoint. It is used
+    as it is."""
+    REGION_MISMATCH = "RegionMismatch"
+    """The write key's workspace lives in another region than ``spec.segment`` says: change it."""
+    PARKED = "Parked"
+    """Segment refuses what is sent: the message says how. Events are kept until key or spec
+    change."""
+    PAUSED = "Paused"
+    """Nothing is sent while suspended or without a valid write key. Events are kept."""
+
+    # Deleting.
+
+    ORPHANED = "Orphaned"
+    """The integration was let go although Saleor could not be cleaned up: delete the app or the
+    webhooks the message names by hand."""
+    BURIED = "Buried"
+    """Events that could not be sent before the deletion ended became dead letters."""
+    RELEASED = "Released"
+    """The integration was let go at once, as its annotation asked."""
+
+    # Ours.
+
+    INTERNAL_ERROR = "InternalError"
+    """A bug of ours: it is tried again by itself. Report it with the log line it names."""

@@ -1,0 +1,171 @@
+"""The spec of a ``SaleorSegmentIntegration``: what the user asks for.
+
+These models are the source of the custom resource's schema; each docstring is a description there.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from saleor_segment_server.contract import Event, Tracking
+from saleor_segment_server.contract.model import Model
+from saleor_segment_server.contract.pipeline import (
+    EU_ENDPOINT,
+    US_ENDPOINT,
+    BaseUrl,
+    GraphqlUrl,
+)
+
+
+def _origin(url: str) -> str:
+    if urlsplit(url).path:
+        raise ValueError("must be an origin without a path, as in https://shop.example.com")
+    return url
+
+
+SecretName = Annotated[
+    str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=253)
+]
+"""The name of a Secret in the integration's namespace."""
+SecretKey = Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", min_length=1, max_length=253)]
+"""A key of a Secret's data."""
+Origin = Annotated[BaseUrl, AfterValidator(_origin)]
+"""Scheme, host and port."""
+
+
+class CredentialsRef(Model):
+    """Names the Secret with a staff user's ``email`` and ``password``."""
+
+    name: SecretName
+    """Name of the Secret, in the integration's namespace."""
+
+
+class TokenRef(Model):
+    """Names the Secret with an app's token."""
+
+    name: SecretName
+    """Name of the Secret, in the integration's namespace."""
+    key: SecretKey = "token"
+    """Key of the Secret that holds the token."""
+
+
+class WriteKeyRef(Model):
+    """Names the Secret with a Segment source's write key."""
+
+    name: SecretName
+    """Name of the Secret, in the integration's namespace."""
+    key: SecretKey = "writeKey"
+    """Key of the Secret that holds the write key."""
+
+
+class ManagedApp(Model):
+    """An app that the operator creates, and deletes by ``deletionPolicy``."""
+
+    credentials_secret_ref: CredentialsRef
+    """Secret with the keys email and password of a staff user that has the permissions MANAGE_APPS
+    and MANAGE_ORDERS."""
+
+
+class ExistingApp(Model):
+    """An app that exists: the operator manages its own webhooks on it and nothing else."""
+
+    token_secret_ref: TokenRef
+    """Secret with the token of an active app that has the permission MANAGE_ORDERS."""
+
+
+class AppSpec(Model):
+    """The app that stands for the integration in Saleor: exactly one of these."""
+
+    managed: ManagedApp | None = None
+    """Let the operator create the app, with a staff user's login."""
+    existing: ExistingApp | None = None
+    """Use an app that exists, with its token."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "AppSpec":
+        if (self.managed is None) == (self.existing is None):
+            raise ValueError("must have exactly one of managed and existing")
+        return self
+
+
+class SaleorSpec(Model):
+    """The shop."""
+
+    api_url: GraphqlUrl
+    """Address of Saleor's GraphQL API as the operator calls it, ending in /graphql/; immutable."""
+    public_url: Origin | None = None
+    """Origin that Saleor calls itself, where it is not that of apiUrl (in-cluster addresses);
+    immutable."""
+    app: AppSpec
+    """The app that stands for the integration in Saleor; the choice is immutable."""
+
+
+class Region(StrEnum):
+    """Where a Segment workspace lives."""
+
+    US = "US"
+    EU = "EU"
+
+
+class SegmentSpec(Model):
+    """The Segment source."""
+
+    write_key_secret_ref: WriteKeyRef
+    """Secret with the source's write key; a new value is in use within seconds."""
+    region: Region | None = None
+    """Where the workspace lives, US or EU; US if neither this nor endpoint is given."""
+    endpoint: BaseUrl | None = None
+    """Base of a Tracking API of your own, instead of a region's."""
+
+    @model_validator(mode="after")
+    def _at_most_one(self) -> "SegmentSpec":
+        if self.region is not None and self.endpoint is not None:
+            raise ValueError("must have region or endpoint, not both")
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """The base of the Tracking API, given or of the region."""
+        return self.endpoint or (EU_ENDPOINT if self.region is Region.EU else US_ENDPOINT)
+
+
+class DeletionPolicy(StrEnum):
+    """What becomes of a managed app when its integration is deleted."""
+
+    DELETE = "Delete"
+    """The app is deleted from Saleor."""
+    ORPHAN = "Orphan"
+    """The app stays in Saleor, its webhooks disabled."""
+
+
+class Spec(Model):
+    """What the user asks for."""
+
+    saleor: SaleorSpec
+    """The shop whose orders are tracked."""
+    segment: SegmentSpec
+    """The Segment source they go to."""
+    events: Annotated[tuple[Event, ...], Field(min_length=1)] = (
+        Event.ORDER_CREATED,
+        Event.ORDER_UPDATED,
+        Event.ORDER_CANCELLED,
+        Event.ORDER_FULLY_PAID,
+        Event.ORDER_REFUNDED,
+    )
+    """The events that are tracked, each once."""
+    tracking: Tracking = Tracking()
+    """How orders become Segment messages."""
+    suspend: Annotated[bool, Field(strict=True)] = False
+    """Keep accepting and storing events, but send nothing and change nothing in Saleor."""
+    deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
+    """What becomes of a managed app on deletion. An existing app is never deleted, only the
+    operator's webhooks on it."""
+
+    @field_validator("events")
+    @classmethod
+    def _unique(cls, events: tuple[Event, ...]) -> tuple[Event, ...]:
+        if len(set(events)) < len(events):
+            raise ValueError("must name each event once")
+        return events
