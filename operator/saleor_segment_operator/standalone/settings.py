@@ -1,0 +1,43 @@
+"""Settings of ``saleor-segment run``."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_settings import NoDecode
+
+from saleor_segment_server.contract.pipeline import BaseUrl
+from saleor_segment_server.settings import Address, Duration, ReceivingSettings
+
+
+def _split(value: object) -> object:
+    return value.split(os.pathsep) if isinstance(value, str) else value
+
+
+def _no_busy_loop(interval: timedelta) -> timedelta:
+    if interval < timedelta(seconds=1):
+        raise ValueError("must be 1s or longer")
+    return interval
+
+
+class RunSettings(ReceivingSettings):
+    """What ``saleor-segment run`` is told."""
+
+    files: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
+    """YAML file of SaleorSegmentIntegrations and Secrets, as for kubectl apply; a changed file is
+    picked up within a second."""
+    namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")] = "default"
+    """Namespace of manifests that name none."""
+    public_url: BaseUrl | None = None
+    """Address under which Saleor reaches the listener; without it the listener's own."""
+    listen: Address = "127.0.0.1:8080"
+    """Public address that Saleor calls: webhooks and nothing else."""
+    data_dir: Path = Path("saleor-segment-data")
+    """Folder of the journal, of tokens and of what else must outlive a restart; one process holds
+    it at a time."""
+    allow_loopback: bool = True
+    """Let Saleor, JWKS and Segment addresses be on loopback."""
+    resync: Annotated[Duration, AfterValidator(_no_busy_loop)] = timedelta(minutes=5)
+    """How often each integration is compared with Saleor, so that drift is corrected."""
