@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,10 +19,9 @@ PLANTED = "hunter2-planted"
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_settings_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for _, setting in ALL:
         monkeypatch.delenv(setting.variable, raising=False)
-    return
 
 
 def _run_settings(**given: object) -> RunSettings:
