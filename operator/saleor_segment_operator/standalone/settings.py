@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
+from saleor_segment_operator.standalone.kinds import Namespace
 from saleor_segment_server.contract.pipeline import BaseUrl
 from saleor_segment_server.settings import Address, Duration, ReceivingSettings
 
@@ -28,7 +29,7 @@ class RunSettings(ReceivingSettings):
     files: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
     """YAML file of SaleorSegmentIntegrations and Secrets, as for kubectl apply; a changed file is
     picked up within a second."""
-    namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")] = "default"
+    namespace: Namespace = "default"
     """Namespace of manifests that name none."""
     public_url: BaseUrl | None = None
     """Address under which Saleor reaches the listener; without it the listener's own."""
