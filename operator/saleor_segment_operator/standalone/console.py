@@ -44,4 +44,6 @@ class Console:
 
 
 def _said(condition: Condition | None) -> tuple[str, str, str] | None:
-    return condition and (condition.status, condition.reason, condition.message)
+    if condition is None:
+        return None
+    return condition.status, condition.reason, condition.message
