@@ -1,0 +1,101 @@
+"""Room for the journal: a bound on its file, and ballast against a full disk.
+
+A full disk also stops settling, and then nothing can be freed: a settled event needs a few pages
+of the log before its body is given back. So some bytes are set aside in a file. When the disk or
+the bound is reached they are given up, accepting stops, and settling goes on.
+"""
+
+import os
+import sqlite3
+from pathlib import Path
+
+from saleor_segment_server.journal.files import beside
+from saleor_segment_server.journal.records import Limits
+
+_HOPELESS = 2**20
+"""Bytes free below which an I/O error is put down to a full disk."""
+
+
+def disk_is_full(folder: Path) -> bool:
+    """Tell whether the volume that ``folder`` is on has next to nothing left."""
+    return _free(folder) < _HOPELESS
+
+
+def _free(folder: Path) -> int:
+    volume = os.statvfs(folder)
+    return volume.f_bavail * volume.f_frsize
+
+
+class Ballast:
+    """Bytes set aside in a file beside the journal."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        self._path = beside(path, ".ballast")
+        self._size = size
+
+    def take_in(self) -> bool:
+        """Set the bytes aside and tell whether that could be done.
+
+        On a tight volume as little as half is set aside: the log needs room to accept anything.
+        """
+        self.give_up()
+        size = min(self._size, _free(self._path.parent) - self._size // 4)
+        if size < self._size // 2:
+            return False
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            os.posix_fallocate(file, 0, max(size, 1))
+        except OSError:
+            self.give_up()
+            return False
+        finally:
+            os.close(file)
+        return True
+
+    def give_up(self) -> None:
+        """Give the bytes back to the volume."""
+        self._path.unlink(missing_ok=True)
+
+
+class Room:
+    """Says whether the journal may grow."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path, limits: Limits) -> None:
+        self._db = db
+        self._ballast = Ballast(path, limits.ballast)
+        self._limits = limits
+        self._page = self._pragma("page_size")
+        self.full = False
+        """Whether accepting must stop; read by any thread."""
+        self._bound(limits.size)
+        if not self._ballast.take_in():
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Turn to settling only: the ballast's bytes go to the disk and to the file's bound."""
+        self.full = True
+        self._ballast.give_up()
+        self._bound(self._limits.size + self._limits.ballast)
+
+    def regain(self) -> bool:
+        """Go back to accepting if there is room again, in the file and on the disk."""
+        if self._spare() < self._limits.size // 64:
+            return False
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if not self._ballast.take_in():
+            return False
+        self._bound(self._limits.size)
+        self.full = False
+        return True
+
+    def _spare(self) -> int:
+        """Return the bytes that may still be written: free pages and what the bound allows."""
+        unused = self._limits.size // self._page - self._pragma("page_count")
+        return (unused + self._pragma("freelist_count")) * self._page
+
+    def _bound(self, size: int) -> None:
+        self._db.execute(f"PRAGMA max_page_count = {max(size // self._page, 1)}").fetchall()
+
+    def _pragma(self, name: str) -> int:
+        value: int = self._db.execute(f"PRAGMA {name}").fetchone()[0]
+        return value

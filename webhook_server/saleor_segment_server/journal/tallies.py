@@ -1,0 +1,100 @@
+"""The counts of each pipeline, kept up with every transaction instead of counted."""
+
+import sqlite3
+from dataclasses import replace
+
+from saleor_segment_server.journal.records import Tally
+
+_LOAD = "SELECT pipeline, pending, dead, delivered, stored_bytes, last_delivered_at FROM tally"
+_SAVE = """
+INSERT INTO tally (pipeline, pending, dead, delivered, stored_bytes, last_delivered_at)
+VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (pipeline) DO UPDATE SET
+    pending = excluded.pending, dead = excluded.dead, delivered = excluded.delivered,
+    stored_bytes = excluded.stored_bytes, last_delivered_at = excluded.last_delivered_at
+"""
+_OLDEST = """
+SELECT at FROM event WHERE pipeline = ? AND state = 'pending' ORDER BY seq LIMIT 1
+"""
+
+
+class Tallies:
+    """Tallies as drafted by the transaction under way and as last committed."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._drafts: dict[str, Tally] = {}
+        self._committed = {
+            pipeline: Tally(
+                pending, dead, delivered, stored_bytes, self._oldest(pipeline), last_delivered_at
+            )
+            for pipeline, pending, dead, delivered, stored_bytes, last_delivered_at in db.execute(
+                _LOAD
+            ).fetchall()
+        }
+
+    def committed(self) -> dict[str, Tally]:
+        """Return a copy of what is committed; safe on any thread."""
+        return self._committed.copy()
+
+    def of(self, pipeline: str) -> Tally:
+        """Return the tally as the transaction under way sees it."""
+        return self._drafts.get(pipeline) or self._committed.get(pipeline) or Tally()
+
+    def accepted(self, pipeline: str, *, at: float, size: int, dead: bool) -> None:
+        """Count an event that was stored, pending or dead."""
+        tally = self.of(pipeline)
+        first = not dead and not tally.pending
+        self._drafts[pipeline] = Tally(
+            tally.pending + (not dead),
+            tally.dead + dead,
+            tally.delivered,
+            tally.stored_bytes + size,
+            at if first else tally.oldest_pending_at,
+            tally.last_delivered_at,
+        )
+
+    def buried(self, pipeline: str, count: int) -> None:
+        """Count pending events that became dead letters."""
+        tally = self.of(pipeline)
+        self._drafts[pipeline] = replace(
+            tally,
+            pending=tally.pending - count,
+            dead=tally.dead + count,
+            oldest_pending_at=self._oldest(pipeline),
+        )
+
+    def delivered(self, pipeline: str, count: int, *, size: int, now: float) -> None:
+        """Count pending events that were settled and gave up ``size`` bytes of bodies."""
+        tally = self.of(pipeline)
+        self._drafts[pipeline] = replace(
+            tally,
+            pending=tally.pending - count,
+            delivered=tally.delivered + count,
+            stored_bytes=tally.stored_bytes - size,
+            oldest_pending_at=self._oldest(pipeline),
+            last_delivered_at=now,
+        )
+
+    def save(self) -> None:
+        """Write the drafts; the last thing of a transaction."""
+        self._db.executemany(
+            _SAVE,
+            [
+                (name, t.pending, t.dead, t.delivered, t.stored_bytes, t.last_delivered_at)
+                for name, t in self._drafts.items()
+            ],
+        )
+
+    def publish(self) -> None:
+        """Make the drafts what is committed."""
+        self._committed.update(self._drafts)
+        self._drafts.clear()
+
+    def discard(self) -> None:
+        """Forget the drafts of a transaction that was rolled back."""
+        self._drafts.clear()
+
+    def _oldest(self, pipeline: str) -> float | None:
+        row = self._db.execute(_OLDEST, (pipeline,)).fetchone()
+        return row[0] if row else None

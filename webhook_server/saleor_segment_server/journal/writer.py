@@ -1,0 +1,210 @@
+"""The thread that owns the connection: it commits in groups and answers on the event loop.
+
+All that is queued when a transaction begins goes into it, so the disk is waited for once per
+group, and groups grow as the load does; nothing waits for a group to fill. Any error rolls the
+whole group back. Reading is served between transactions, from start to end, so nothing holds the
+log back.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, suppress
+from typing import Any, NamedTuple, TypeVar
+
+import structlog
+
+from saleor_segment_server.errors import JournalUnavailable, Rejected
+from saleor_segment_server.journal.health import Trouble
+from saleor_segment_server.journal.store import Store
+
+_log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
+
+_GROUP_JOBS = 512
+_GROUP_BYTES = 16 * 2**20
+_CARE_SECONDS = 1.0
+"""Time between looks at a full or failing disk while nothing else happens."""
+
+
+class Job(NamedTuple):
+    """Something to do with the store, and who waits for it."""
+
+    run: Callable[[Store], Any]
+    answer: asyncio.Future[Any]
+    writes: bool
+    weight: int
+    """Bytes it stores."""
+
+
+class Answer(NamedTuple):
+    """What a waiter is told."""
+
+    waiter: asyncio.Future[Any]
+    result: object = None
+    error: Exception | None = None
+
+
+class Writer:
+    """Queues jobs from the event loop to one thread. Its methods are called on the loop."""
+
+    def __init__(self, opened: Callable[[], AbstractContextManager[Store]]) -> None:
+        self._opened = opened
+        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._closed = True
+        self._stopping = False
+
+    async def start(self) -> Store:
+        """Start the thread and return what it opened, whose counts may be read here.
+
+        Raises:
+            StartError: It could not be opened.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._started: asyncio.Future[Store] = self._loop.create_future()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._closed = self._stopping = False
+        threading.Thread(target=self._run, name="journal", daemon=True).start()
+        return await self._started
+
+    async def stop(self) -> None:
+        """Do what is queued, answer it, close the store and wait for that."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+        await asyncio.shield(self._ended)
+
+    @property
+    def alive(self) -> bool:
+        """Whether jobs are taken."""
+        return not self._closed
+
+    def submit(
+        self, run: Callable[[Store], _T], *, writes: bool, weight: int = 0
+    ) -> asyncio.Future[_T]:
+        """Queue a job; its result, or its error, comes through the future.
+
+        Cancelling the future does not undo what may have been committed already.
+
+        Raises:
+            JournalUnavailable: The journal is closed.
+        """
+        if self._closed:
+            raise _closed()
+        answer: asyncio.Future[_T] = self._loop.create_future()
+        self._queue.put(Job(run, answer, writes, weight))
+        return answer
+
+    def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            with self._opened() as store:
+                self._call(_tell, [Answer(self._started, store)])
+                while not self._stopping:
+                    self._turn(store)
+        except BaseException as caught:  # noqa: BLE001 - whoever waits must hear of it
+            error = caught
+        self._call(self._end, error)
+
+    def _turn(self, store: Store) -> None:
+        jobs = self._gather(_CARE_SECONDS if store.health.wants_care else None)
+        writing = [job for job in jobs if job.writes]
+        if writing:
+            self._call(_tell, _commit(store, writing))
+        if len(writing) < len(jobs):
+            self._call(_tell, [_read(store, job) for job in jobs if not job.writes])
+        if store.health.wants_care:
+            _care(store, idle=not jobs)
+
+    def _gather(self, timeout: float | None) -> list[Job]:
+        """Wait for a job, then take all that are there, within the bounds of a group."""
+        jobs: list[Job] = []
+        weight = 0
+        with suppress(queue.Empty):
+            job = self._queue.get(timeout=timeout)
+            while job is not None:
+                jobs.append(job)
+                weight += job.weight
+                if len(jobs) >= _GROUP_JOBS or weight >= _GROUP_BYTES:
+                    return jobs
+                job = self._queue.get_nowait()
+            self._stopping = True
+        return jobs
+
+    def _call(self, callback: Callable[..., object], *arguments: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(callback, *arguments)
+
+    def _end(self, error: BaseException | None) -> None:
+        """Leave nobody waiting, whatever ended the thread. Runs on the loop, as submit does."""
+        self._closed = True
+        if error is not None and not self._started.done():
+            self._started.set_exception(error)
+        elif error is not None:
+            _log.error("journal_writer_ended", exc_info=error)
+        with suppress(queue.Empty):
+            while True:
+                if job := self._queue.get_nowait():
+                    _tell([Answer(job.answer, error=_closed())])
+        self._ended.set_result(None)
+
+
+def _commit(store: Store, jobs: Sequence[Job]) -> list[Answer]:
+    """Run jobs in one transaction: all of it is durable, or every waiter hears otherwise."""
+    if store.health.corrupt:
+        return _refuse(jobs, Trouble.CORRUPT)
+    try:
+        with store.transaction():
+            answers = [_attempt(store, job) for job in jobs]
+    except Exception as error:  # noqa: BLE001 - the thread must live, and everybody be answered
+        return _refuse(jobs, store.health.failed(error))
+    store.health.succeeded()
+    return answers
+
+
+def _read(store: Store, job: Job) -> Answer:
+    if store.health.corrupt:
+        return _refuse([job], Trouble.CORRUPT)[0]
+    try:
+        return _attempt(store, job)
+    except Exception as error:  # noqa: BLE001 - as above
+        return _refuse([job], store.health.failed(error))[0]
+
+
+def _attempt(store: Store, job: Job) -> Answer:
+    try:
+        return Answer(job.answer, job.run(store))
+    except Rejected as refusal:
+        return Answer(job.answer, error=refusal)
+
+
+def _refuse(jobs: Iterable[Job], trouble: Trouble) -> list[Answer]:
+    return [Answer(job.answer, error=trouble.answer()) for job in jobs]
+
+
+def _care(store: Store, *, idle: bool) -> None:
+    """Try whether what was full or failing works again."""
+    try:
+        if idle and store.health.failing:
+            store.probe()
+            store.health.succeeded()
+        store.health.care()
+    except (sqlite3.Error, OSError) as error:
+        store.health.failed(error)
+
+
+def _tell(answers: Iterable[Answer]) -> None:
+    """Resolve futures; those whose waiter was cancelled are done already."""
+    for waiter, result, error in answers:
+        if waiter.done():
+            continue
+        if error is None:
+            waiter.set_result(result)
+        else:
+            waiter.set_exception(error)
+
+
+def _closed() -> JournalUnavailable:
+    return JournalUnavailable("journal_closed", "The journal is closed; try again later.")
