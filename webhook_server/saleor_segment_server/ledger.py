@@ -12,11 +12,13 @@ class LedgerRow:
     """The memory of one order in one pipeline; committed with the event that changed it."""
 
     refunded: Decimal = Decimal(0)
-    """Refunds told to Segment so far, in the order's currency."""
+    """The total refunded as of the newest delivery mapped, in the order's currency.
+
+    Segment was told of as much, or of more where a refund was taken back."""
     revision: int = 0
     """Grows with each change: tells a refund after a reversal from an old one."""
     seen: frozenset[str] = frozenset()
-    """Ids of the transaction events that are accounted for."""
+    """Ids of the transaction events that are accounted for: refunds, failures and reversals."""
 
     def to_json(self) -> bytes:
         """Return the row as stored."""
