@@ -1,0 +1,76 @@
+"""The properties of a refund message: the amount, and not again the revenue of its order."""
+
+from typing import Any
+
+from saleor_segment_server.contract import Pipeline
+from saleor_segment_server.mapping.fields import (
+    Fields,
+    child,
+    children,
+    count,
+    money,
+    present,
+    text,
+)
+from saleor_segment_server.mapping.identity import Person
+from saleor_segment_server.mapping.money import line_amounts, number
+from saleor_segment_server.mapping.order import Properties, common_properties
+from saleor_segment_server.mapping.products import Product, products
+from saleor_segment_server.mapping.settlement import Refund
+
+
+def refund_properties(
+    order: Fields, person: Person, pipeline: Pipeline, refund: Refund
+) -> Properties:
+    """Return what is told of one refund of ``order``."""
+    common = common_properties(order, person, pipeline)
+    lines = children(order, "lines") or []
+    return present(
+        {
+            **common,
+            "total": number(refund.amount),
+            "value": number(refund.amount),
+            "currency": text(child(order, "totalRefunded"), "currency") or common["currency"],
+            "total_refunded": number(money(order, "totalRefunded")),
+            "refund_is_cumulative": True if refund.cumulative else None,
+            "products": _refunded_products(order, lines, refund),
+            "lines": [_line(line) for line in lines],
+        }
+    )
+
+
+def _line(line: Fields) -> dict[str, Any]:
+    return present(
+        {
+            "line_id": text(line, "id"),
+            "variant_id": text(line, "productVariantId"),
+            "variant": text(line, "variantName"),
+            "sku": text(line, "productSku"),
+        }
+    )
+
+
+def _refunded_products(order: Fields, lines: list[Fields], refund: Refund) -> list[Product]:
+    """Return the lines that were granted, else all if this refund is the whole order, else none."""
+    every = products(lines, [line_amounts(line) for line in lines])
+    granted = _granted_quantities(order, refund)
+    if granted:
+        return [
+            product | {"quantity": granted[product["line_id"]]}
+            for product in every
+            if product.get("line_id") in granted
+        ]
+    ordered = money(child(order, "total"), "gross")
+    return every if ordered is not None and refund.amount >= ordered else []
+
+
+def _granted_quantities(order: Fields, refund: Refund) -> dict[str | None, int | None]:
+    """Return the quantity by line id of the granted refund that ``refund`` paid out."""
+    for grant in children(order, "grantedRefunds") or ():
+        events = children(grant, "transactionEvents") or ()
+        if any(text(event, "id") == refund.event_id for event in events):
+            return {
+                text(child(line, "orderLine"), "id"): count(line, "quantity")
+                for line in children(grant, "lines") or ()
+            }
+    return {}
