@@ -14,7 +14,8 @@ class LedgerRow:
     refunded: Decimal = Decimal(0)
     """The total refunded as of the newest delivery mapped, in the order's currency.
 
-    Segment was told of as much, or of more where a refund was taken back."""
+    Segment was told of as much, or of more where a refund was taken back.
+    """
     revision: int = 0
     """Grows with each change: tells a refund after a reversal from an old one."""
     seen: frozenset[str] = frozenset()

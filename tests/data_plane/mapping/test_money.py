@@ -131,6 +131,11 @@ def test_an_amount_that_cannot_be_computed_is_left_out() -> None:
     assert "price" not in properties["products"][1]
 
 
+def test_an_order_that_costs_more_than_its_lines_has_no_gift_card() -> None:
+    total = {"gross": {"amount": 9, "currency": "USD"}}
+    assert "gift_card_amount" not in _properties(_order_of(_line_of(1, net=5), total=total))
+
+
 def test_without_lines_nothing_is_summed() -> None:
     order = _order_of()
     del order["lines"]

@@ -126,6 +126,16 @@ def test_a_refund_that_failed_later_is_taken_back_too(order: RefundedOrder, ledg
     assert ledger.take(order.body()) == [3.0]
 
 
+def test_an_amount_lowered_by_hand_is_taken_back_too(order: RefundedOrder, ledger: Ledger) -> None:
+    order.refund("10")
+    ledger.take(order.body())
+    order.refund("-4")  # transactionUpdate tells it so
+    order.refund("1")
+    assert ledger.take(order.body()) == []
+    order.refund("2")
+    assert ledger.take(order.body()) == [2.0]
+
+
 def test_a_total_that_fell_though_nothing_was_taken_back_was_read_too_early(
     order: RefundedOrder, ledger: Ledger
 ) -> None:
@@ -140,7 +150,7 @@ def test_the_same_total_after_a_reversal_is_another_message(
     order: RefundedOrder, ledger: Ledger
 ) -> None:
     order.refund("10")
-    order.refund("-3")  # transactionUpdate lowers an amount so
+    order.refund("-3")
     order.refund("3")
     ledger.take(order.body())
     order.reverse("10")
@@ -180,9 +190,11 @@ def test_a_first_refund_of_an_order_younger_than_the_pipeline_is_all_of_it(
 
 def test_without_since_every_order_is_younger(order: RefundedOrder) -> None:
     order.refund_manually("10")
-    ledger = Ledger(PIPELINE.model_copy(update={"since": None}))
-    assert ledger.take(order.body()) == [10.0]
-    assert "refund_is_cumulative" not in ledger.sent[0]["properties"]
+    undated = order.body().replace(b'"created"', b'"createdBefore"')
+    for body in (order.body(), undated):
+        ledger = Ledger(PIPELINE.model_copy(update={"since": None}))
+        assert ledger.take(body) == [10.0]
+        assert "refund_is_cumulative" not in ledger.sent[0]["properties"]
 
 
 def test_of_an_older_order_only_refunds_since_the_pipeline_began_are_told(
@@ -215,6 +227,13 @@ def test_of_an_older_order_a_reversal_counts_against_what_was_refunded(
     assert Ledger(_since(hours=2)).take(order.body()) == [5.0]
 
 
+def test_of_an_older_order_no_more_is_told_than_was_refunded(order: RefundedOrder) -> None:
+    order.refund("10", _at(3))
+    order.fail("10")
+    order.refund("5", _at(5))
+    assert Ledger(_since(hours=2)).take(order.body()) == [5.0]
+
+
 def test_of_an_older_order_without_events_the_first_message_is_cumulative(
     order: RefundedOrder,
 ) -> None:
@@ -234,16 +253,24 @@ def test_of_an_older_order_refunds_from_before_alone_tell_nothing(order: Refunde
     assert ledger.row is None
 
 
-def test_a_body_that_does_not_tell_its_events_goes_by_the_total(ledger: Ledger) -> None:
+def test_a_body_that_does_not_tell_its_events_goes_by_the_total() -> None:
     known = LedgerRow(Decimal(10), 1, frozenset({"an-event"}))
-    body = {"order": {"id": global_id("Order", 7), "totalRefunded": {"amount": 12.5}}}
+    refunded = {"amount": 12.5, "currency": "EUR"}
+    body = {"order": {"id": global_id("Order", 7), "totalRefunded": refunded}}
     (message,), after = messages_of(Event.ORDER_REFUNDED, body, known)
     assert message["properties"]["total"] == 2.5
+    assert message["properties"]["currency"] == "EUR"
     assert after == LedgerRow(Decimal("12.5"), 2, known.seen)
     assert messages_of(Event.ORDER_REFUNDED, body, after) == ([], None)
 
 
-def test_a_null_order_tells_nothing(ledger: Ledger) -> None:
+def test_a_body_from_before_the_first_event_is_stale(order: RefundedOrder) -> None:
+    order.refund_manually("12")
+    known = LedgerRow(Decimal(10), 1, frozenset({"an-event"}))
+    assert Ledger(row=known).take(order.body()) == []
+
+
+def test_a_null_order_tells_nothing() -> None:
     assert messages_of(Event.ORDER_REFUNDED, {"order": None}) == ([], None)
 
 

@@ -11,8 +11,7 @@ import orjson
 from saleor_segment_server.errors import Unmappable
 
 LIMIT: Final = 32_000
-"""Bytes a message may have; Segment's own limit is 32 KB, which not all of its clients count as
-32,768."""
+"""Bytes of a message; Segment says 32 KB, and the strictest of its own clients counts so."""
 
 _DISPENSABLE = (("image_url",), ("category", "position"), ("name",))
 _LISTS = ("lines", "products")
