@@ -10,6 +10,7 @@ exit      when
 ========  =====================================================================
 """
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -41,7 +42,12 @@ cli.add_command(settings)
 
 def main() -> None:
     """Run the command line of this process and exit."""
-    sys.exit(invoke(cli, sys.argv[1:]))
+    code = invoke(cli, sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError:  # whoever read it has left; without this Python would end with 120
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
 
 
 def invoke(command: click.Command, arguments: Sequence[str]) -> int:
