@@ -1,0 +1,207 @@
+"""The shops' public keys: seeded, fetched when an unknown one is named, kept across restarts.
+
+A key is *fresh* while a fetch of the last hour showed it in the shop's key set. A wrong signature
+is final (401) only under a fresh key; under a seeded or old one the set is read again first, and
+if that fails the answer is 503, so that Saleor sends the delivery again.
+"""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+import structlog
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
+
+from saleor_segment_server.contract import SaleorSource
+from saleor_segment_server.errors import TryLater
+from saleor_segment_server.files import read, write
+
+_FRESH = 3600.0
+_KEPT = 600.0  # Saleor's retries last 310 s
+_PAUSE = 5.0
+_TIMEOUT = aiohttp.ClientTimeout(total=2)
+_LARGEST = 64 * 2**10
+_SHORTEST_KEY = 2048
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    public: RSAPublicKey
+    document: Mapping[str, Any]
+    confirmed_at: float | None = None
+    """When a fetch last showed it; ``None``: only seeded."""
+    gone_at: float | None = None
+    """When a fetch first lacked it."""
+
+
+@dataclass(slots=True)
+class _Issuer:
+    url: str
+    keys: dict[str, _Key] = field(default_factory=dict)
+    next_fetch_at: float = float("-inf")
+    fetch: asyncio.Task[bool] | None = None
+
+
+class KeyStore:
+    """Public keys by key set address and key id.
+
+    Args:
+        session: A client whose connector is guarded.
+        path: File that the keys are kept in.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self, *, session: aiohttp.ClientSession, path: Path, clock: Callable[[], float]
+    ) -> None:
+        self._session = session
+        self._path = path
+        self._clock = clock
+        self._issuers: dict[str, _Issuer] = {}
+
+    async def load(self) -> None:
+        """Read what an earlier process kept; a file that cannot be read counts as none."""
+        try:
+            stored = orjson.loads(await read(self._path) or b"{}")
+            for url, document in stored.items():
+                self._seed(url, document)
+        except (OSError, orjson.JSONDecodeError, AttributeError):
+            log.warning("kept_keys_unreadable", path=str(self._path))
+
+    def seed(self, source: SaleorSource) -> None:
+        """Take up the keys a Pipeline brings along, where they are not known yet."""
+        self._seed(source.key_set_url, source.jwks)
+
+    def find(self, source: SaleorSource, key_id: str) -> RSAPublicKey | None:
+        """Return the key if it is known; what the hot path asks."""
+        issuer = self._issuers.get(source.key_set_url)
+        key = issuer.keys.get(key_id) if issuer else None
+        return key.public if key and not self._is_past(key) else None
+
+    async def fetch(self, source: SaleorSource, key_id: str) -> RSAPublicKey:
+        """Return the key, asking the shop for it where that was not done just now.
+
+        Raises:
+            TryLater: The shop does not show it, or does not answer.
+        """
+        answered = await self._refresh(self._issuer(source.key_set_url))
+        found = self.find(source, key_id)
+        if found is not None:
+            return found
+        if answered:
+            raise TryLater("key_unknown", "the shop's key set does not hold the signing key")
+        raise TryLater("jwks_unreachable", "the shop's key set cannot be read now")
+
+    async def confirm(self, source: SaleorSource, key_id: str) -> RSAPublicKey | None:
+        """Return the key as the shop shows it now or showed it within the hour.
+
+        Returns:
+            ``None`` where the shop no longer shows it.
+
+        Raises:
+            TryLater: That cannot be told now.
+        """
+        issuer = self._issuer(source.key_set_url)
+        key = issuer.keys.get(key_id)
+        if not self._is_fresh(key) and not await self._refresh(issuer):
+            raise TryLater("jwks_unreachable", "the shop's key set cannot be read now")
+        key = issuer.keys.get(key_id)
+        return key.public if key and key.gone_at is None else None
+
+    def _is_fresh(self, key: _Key | None) -> bool:
+        if key is None or key.confirmed_at is None:
+            return False
+        return self._clock() - key.confirmed_at < _FRESH
+
+    def _is_past(self, key: _Key) -> bool:
+        return key.gone_at is not None and self._clock() - key.gone_at > _KEPT
+
+    def _issuer(self, url: str) -> _Issuer:
+        return self._issuers.setdefault(url, _Issuer(url))
+
+    def _seed(self, url: str, document: object) -> None:
+        issuer = self._issuer(url)
+        for key_id, key in _usable(document):
+            issuer.keys.setdefault(key_id, key)
+
+    async def _refresh(self, issuer: _Issuer) -> bool:
+        """Read the key set, once for all who wait and not again within 5 s; tell if it answered."""
+        if issuer.fetch is None or (issuer.fetch.done() and self._clock() >= issuer.next_fetch_at):
+            issuer.next_fetch_at = self._clock() + _PAUSE
+            issuer.fetch = asyncio.create_task(self._read(issuer))
+        return await asyncio.shield(issuer.fetch)
+
+    async def _read(self, issuer: _Issuer) -> bool:
+        try:
+            document = await self._get(issuer.url)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            log.warning("key_set_unreadable", url=issuer.url, error=type(error).__name__)
+            return False
+        self._take(issuer, document)
+        await self._keep()
+        return True
+
+    async def _get(self, url: str) -> object:
+        async with self._session.get(url, allow_redirects=False, timeout=_TIMEOUT) as response:
+            if response.status != 200:  # noqa: PLR2004 - HTTP's OK
+                raise ValueError(f"status {response.status}")
+            body = await response.content.read(_LARGEST + 1)
+            while not response.content.at_eof() and len(body) <= _LARGEST:
+                body += await response.content.read(_LARGEST + 1)
+        if len(body) > _LARGEST:
+            raise ValueError("too large")
+        return orjson.loads(body)
+
+    def _take(self, issuer: _Issuer, document: object) -> None:
+        now = self._clock()
+        shown = {key_id: replace(key, confirmed_at=now) for key_id, key in _usable(document)}
+        for key_id, key in issuer.keys.items():
+            if key_id not in shown and not self._is_past(key):
+                shown[key_id] = replace(key, gone_at=now if key.gone_at is None else key.gone_at)
+        if shown.keys() != issuer.keys.keys():
+            log.info("key_set_changed", url=issuer.url, keys=sorted(shown))
+        issuer.keys = shown
+
+    async def _keep(self) -> None:
+        stored = {
+            issuer.url: {"keys": [dict(key.document) for key in issuer.keys.values()]}
+            for issuer in self._issuers.values()
+        }
+        try:
+            await write(self._path, orjson.dumps(stored))
+        except OSError as error:
+            log.warning("keys_not_kept", path=str(self._path), error=error.strerror)
+
+
+def _usable(document: object) -> Iterator[tuple[str, _Key]]:
+    """Yield the RSA signing keys of a JWK set (RFC 7517); others are passed over."""
+    keys = document.get("keys") if isinstance(document, dict) else None
+    for entry in keys if isinstance(keys, list) else ():
+        if not isinstance(entry, dict) or entry.get("kty") != "RSA":
+            continue
+        if entry.get("use", "sig") != "sig" or entry.get("alg", "RS256") != "RS256":
+            continue
+        key_id, public = entry.get("kid"), _public(entry)
+        if isinstance(key_id, str) and key_id and public and public.key_size >= _SHORTEST_KEY:
+            kept = {name: entry[name] for name in ("kty", "kid", "n", "e")}
+            yield key_id, _Key(public, kept)
+
+
+def _public(entry: Mapping[str, Any]) -> RSAPublicKey | None:
+    try:
+        exponent, modulus = _number(entry["e"]), _number(entry["n"])
+        return RSAPublicNumbers(exponent, modulus).public_key()
+    except (KeyError, TypeError, ValueError, binascii.Error):
+        return None
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))

@@ -1,0 +1,86 @@
+"""The guard: refuses connections to addresses a user of the cluster must not reach through us.
+
+It judges the resolved address at the moment of connecting, so that neither a name that resolves
+to something internal nor a name that changes its mind after a check gets through.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_METADATA = frozenset(
+    ipaddress.ip_address(address)
+    for address in ("169.254.169.254", "100.100.100.200", "fd00:ec2::254", "fd20:ce::254")
+)
+_DNS_SECONDS = 60  # Segment asks that its name be resolved anew within a day; pods move sooner
+
+
+class AddressRefused(OSError):  # noqa: N818 - it is what happened
+    """Raised when a name resolves to an address that may not be called."""
+
+
+class Guard:
+    """A policy on the addresses that may be connected to.
+
+    Args:
+        allow_loopback: Let loopback through: standalone runs, development, tests.
+        forbid_private: Refuse private ranges too (RFC 1918, RFC 4193, RFC 6598).
+        refused: Further addresses, such as the API server's.
+    """
+
+    def __init__(
+        self,
+        *,
+        allow_loopback: bool = False,
+        forbid_private: bool = False,
+        refused: Iterable[str] = (),
+    ) -> None:
+        self._allow_loopback = allow_loopback
+        self._forbid_private = forbid_private
+        self._refused = frozenset(ipaddress.ip_address(address) for address in refused)
+
+    def check(self, address: str) -> None:
+        """Judge a numeric address.
+
+        Raises:
+            AddressRefused: It may not be called; the message names it and the setting, if any.
+        """
+        found = _innermost(ipaddress.ip_address(address.partition("%")[0]))
+        if found in _METADATA or found.is_link_local:
+            raise AddressRefused(f"{address} is a link-local or metadata address, never called")
+        if found in self._refused:
+            raise AddressRefused(f"{address} is the cluster's API server, never called for a user")
+        if found.is_unspecified or found.is_multicast:
+            raise AddressRefused(f"{address} is no address of a host")
+        if found.is_loopback:
+            if not self._allow_loopback:
+                raise AddressRefused(f"{address} is on loopback: --allow-loopback lets it through")
+        elif self._forbid_private and not found.is_global:
+            raise AddressRefused(f"{address} is private, and --forbid-private is set")
+
+    def connector(self, *, resolver: AbstractResolver | None = None) -> aiohttp.TCPConnector:
+        """Return a connector that checks each address before it connects to it."""
+        return aiohttp.TCPConnector(
+            resolver=resolver, ttl_dns_cache=_DNS_SECONDS, socket_factory=self._socket
+        )
+
+    def _socket(self, address: tuple[Any, ...]) -> socket.socket:
+        family, kind, protocol, _, where = address
+        self.check(where[0])
+        return socket.socket(family=family, type=kind, proto=protocol)
+
+
+def _innermost(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Unwrap IPv4 carried in IPv6: mapped, 6to4 and NAT64."""
+    if isinstance(address, IPv4Address):
+        return address
+    inner = address.ipv4_mapped or address.sixtofour
+    if inner is None and address in _NAT64:
+        inner = IPv4Address(int(address) & 0xFFFFFFFF)
+    return inner or address
