@@ -3,8 +3,13 @@
 import json
 from typing import Any
 
+from hypothesis import settings
+
 from saleor_segment_server.message import Message
 from tests.data_plane.mapping.deliveries import Json
+
+STEADY = settings(deadline=None, derandomize=True)
+"""The same examples in every run, on a machine however busy."""
 
 
 def assert_sendable(message: Message) -> Json:

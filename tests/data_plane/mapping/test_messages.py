@@ -17,7 +17,7 @@ from tests.data_plane.mapping.deliveries import (
     message_of,
     of_our_events,
 )
-from tests.data_plane.mapping.rules import assert_sendable
+from tests.data_plane.mapping.rules import STEADY, assert_sendable
 
 DELIVERIES = of_our_events("webhooks2")
 
@@ -107,6 +107,7 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
     return own + [p for item in inner if isinstance(item, dict | list) for p in _places(item)]
 
 
+@STEADY
 @given(st.data())
 def test_a_damaged_delivery_is_mapped_well_or_refused(data: st.DataObject) -> None:
     one = data.draw(st.sampled_from(DELIVERIES).filter(lambda one: len(one.body) < 9000))
@@ -122,6 +123,7 @@ def test_a_damaged_delivery_is_mapped_well_or_refused(data: st.DataObject) -> No
         assert_sendable(message)
 
 
+@STEADY
 @given(st.sampled_from(Event), st.binary(max_size=60) | JSON.map(lambda v: json.dumps(v).encode()))
 def test_what_is_no_delivery_is_refused(event: Event, body: bytes) -> None:
     with pytest.raises(Unmappable):

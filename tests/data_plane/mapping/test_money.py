@@ -10,6 +10,7 @@ from hypothesis import given
 from saleor_segment_server.contract import Event
 from tests.data_plane.mapping.deliveries import Json, captured, message_of
 from tests.data_plane.mapping.orders import EXPONENTS, Simulated, global_id, orders
+from tests.data_plane.mapping.rules import STEADY
 
 AMOUNTS = ("subtotal", "revenue", "shipping", "total", "value", "tax", "discount")
 
@@ -72,6 +73,7 @@ def test_captured_sums_are_saleors_own_where_saleor_has_them(name: str, order: J
     assert ("gift_card_amount" in properties) == ("gift-card" in name), name
 
 
+@STEADY
 @given(orders())
 def test_the_identities_hold_on_simulated_orders(simulated: Simulated) -> None:
     properties = _properties(simulated.order)

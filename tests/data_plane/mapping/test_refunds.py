@@ -12,6 +12,7 @@ from saleor_segment_server.errors import Unmappable
 from saleor_segment_server.ledger import LedgerRow
 from tests.data_plane.mapping.deliveries import PIPELINE, Captured, messages_of, refund_series
 from tests.data_plane.mapping.orders import global_id
+from tests.data_plane.mapping.rules import STEADY
 from tests.data_plane.mapping.shop import CREATED, Ledger, RefundedOrder
 
 REVERSED = "odd-events"  # the one captured order where a refund was taken back
@@ -354,6 +355,7 @@ def _final(series: list[Captured]) -> Decimal:
 STRAIGHT = [series for series in refund_series().values() if REVERSED not in series[0].name]
 
 
+@STEADY
 @given(st.data())
 def test_captured_refunds_in_any_order_and_doubled_add_up(data: st.DataObject) -> None:
     series = data.draw(st.sampled_from(STRAIGHT))
@@ -367,6 +369,7 @@ def test_nearly_every_captured_series_is_tried() -> None:
     assert len(STRAIGHT) >= 10
 
 
+@STEADY
 @given(st.data())
 def test_refunds_in_any_order_doubled_and_read_too_early_add_up(data: st.DataObject) -> None:
     """Nothing is taken back here: what the rule promises holds for all else."""
