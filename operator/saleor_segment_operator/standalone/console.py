@@ -32,10 +32,18 @@ class Console:
         """Write that an integration and its state are gone."""
         self._line(key, "Gone", "", "", "Its manifest is gone and what was to be cleaned up is.")
 
-    def _line(self, key: Key, what: str, status: str, reason: str, message: str) -> None:
+    def manifests(self, problem: str | None) -> None:
+        """Write that the files cannot be used, or that they can again."""
+        if problem is None:
+            self._line("files", "Manifests", "True", "Read", "The files are in use again.")
+        else:
+            message = f"{problem} (until then the last good state counts)"
+            self._line("files", "Manifests", "False", "Unreadable", message)
+
+    def _line(self, subject: Key | str, what: str, status: str, reason: str, message: str) -> None:
         moment = time.strftime("%H:%M:%S", time.localtime(self._clock()))
         words = " ".join(message.split())
-        line = f"{moment}  {key!s:<24}  {what:<18}  {status:<7}  {reason:<20}  {words}"
+        line = f"{moment}  {subject!s:<24}  {what:<18}  {status:<7}  {reason:<20}  {words}"
         try:
             self._stream.write(line.rstrip() + "\n")
             self._stream.flush()

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from saleor_segment_operator.errors import StartError, Unavailable
 from saleor_segment_operator.resource import Reason
+from saleor_segment_server import files
 
 T = TypeVar("T")
 
@@ -71,7 +72,9 @@ class Files:
         Raises:
             Unavailable: The disk is full or failing; the file is as it was.
         """
-        await self._alone(name, lambda: _write(self.folder / name, content))
+        async with self._turn:
+            with _heals(self.folder / name):
+                await files.write(self.folder / name, content)
 
     async def remove(self, name: str) -> None:
         """Remove the file for good; it may be gone already.
@@ -79,15 +82,18 @@ class Files:
         Raises:
             Unavailable: The disk is failing.
         """
-        await self._alone(name, lambda: _remove(self.folder / name))
-
-    async def _alone(self, name: str, work: Callable[[], None]) -> None:
         async with self._turn:
-            try:
-                await asyncio.to_thread(work)
-            except OSError as error:
-                message = f"{self.folder / name}: cannot be written ({error.strerror})"
-                raise Unavailable(Reason.STORE_UNAVAILABLE, message) from None
+            with _heals(self.folder / name):
+                await asyncio.to_thread(_remove, self.folder / name)
+
+
+@contextmanager
+def _heals(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        message = f"{file}: cannot be written ({error.strerror})"
+        raise Unavailable(Reason.STORE_UNAVAILABLE, message) from None
 
 
 def _read(file: Path, parse: Callable[[bytes], T]) -> T:
@@ -101,27 +107,11 @@ def _read(file: Path, parse: Callable[[bytes], T]) -> T:
         ) from None
 
 
-def _write(file: Path, content: bytes) -> None:
-    fresh = file.with_name(file.name + ".new")
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _OWNER_ONLY)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(handle)
-    fresh.replace(file)
-    _sync(file.parent)
-
-
 def _remove(file: Path) -> None:
     file.unlink(missing_ok=True)
-    _sync(file.parent)
-
-
-def _sync(folder: Path) -> None:
-    """Make renames and removals within ``folder`` durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    handle = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(handle)
+        os.fsync(handle)  # makes the removal durable
     finally:
         os.close(handle)
 

@@ -54,17 +54,23 @@ class FolderIntegrations:
         stored: Mapping[str, Document] = files.read("*.json", orjson.loads)
         self._documents = {_key(document): document for document in stored.values()}
 
-    async def apply(self, manifests: Mapping[Key, Manifest]) -> None:
-        """Make ``manifests`` the integrations that are wanted; if one is refused, none are.
+    def check(self, manifests: Mapping[Key, Manifest]) -> None:
+        """Hold ``manifests`` against what there is, before any of them is applied.
 
         Raises:
             ManifestsUnreadable: One changes what cannot change.
-            Unavailable: The folder cannot be written; what was applied so far counts.
         """
         for key, manifest in manifests.items():
             stored = self._documents.get(key)
             if stored is not None and not _is_deleting(stored):
                 manifest.refuse_change(stored["spec"])
+
+    async def apply(self, manifests: Mapping[Key, Manifest]) -> None:
+        """Make ``manifests``, which were checked, the integrations that are wanted.
+
+        Raises:
+            Unavailable: The folder cannot be written; what was applied so far counts.
+        """
         self._wanted = dict(manifests)
         for key in sorted({*self._documents, *manifests}):
             async with self._turn:

@@ -29,14 +29,14 @@ async def test_what_is_removed_is_gone_and_may_be_removed_again(tmp_path: Path) 
 async def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     files = Files(tmp_path)
     await files.write("a.json", b"1")
-    (tmp_path / "a.json.new").mkdir()  # in the way of the fresh copy
+    (tmp_path / ".a.json.new").mkdir()  # in the way of the fresh copy
     with pytest.raises(Unavailable, match=r"a\.json: cannot be written \(Is a directory\)"):
         await files.write("a.json", b"2")
     assert files.read("a.json", int) == {"a": 1}
 
 
 def test_a_leftover_of_a_crash_is_no_file_of_ours(tmp_path: Path) -> None:
-    (tmp_path / "a.json.new").write_bytes(b"half")
+    (tmp_path / ".a.json.new").write_bytes(b"half")
     assert Files(tmp_path).read("*.json", int) == {}
 
 

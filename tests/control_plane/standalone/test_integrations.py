@@ -65,6 +65,7 @@ class Shelf:
         file = self.folder / "in.yaml"
         file.write_text("# what there is\n---\n" + "---\n".join(texts))
         manifests = await ManifestFiles([file], namespace="default").read()
+        self.integrations.check(manifests.integrations)
         await self.integrations.apply(manifests.integrations)
 
     async def get(self, key: Key = KEY) -> Integration:
