@@ -4,7 +4,7 @@
 
     ServerError
     ├── StartError            the process cannot start: print message and remedy, exit 2
-    ├── PipelinesUnreadable   the source is broken: keep the last good table, say so
+    ├── DocumentUnreadable    a file is broken: keep the last good state of it, say so
     ├── Rejected              answer the request with .status; one middleware does
     │   ├── Malformed             400
     │   ├── Unauthorized          401
@@ -31,8 +31,8 @@ class StartError(ServerError):
     """
 
 
-class PipelinesUnreadable(ServerError):  # noqa: N818 - it says what is the matter
-    """Raised when a table of Pipelines cannot be read; the message names the file and the line."""
+class DocumentUnreadable(ServerError):  # noqa: N818 - it says what is the matter
+    """Raised when a YAML file breaks a rule; the message names file, line and field, no value."""
 
 
 class Rejected(ServerError):  # noqa: N818 - it is the answer's name

@@ -1,0 +1,127 @@
+"""Pipelines from a YAML file, which is read again whenever it changes."""
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+import structlog
+
+from saleor_segment_server.contract import Pipeline
+from saleor_segment_server.contract.model import Model
+from saleor_segment_server.documents import Document, parse
+from saleor_segment_server.errors import DocumentUnreadable, StartError
+from saleor_segment_server.pipelines.table import Table
+
+_INTERVAL = 0.25
+
+log = structlog.get_logger(__name__)
+
+
+class _File(Model):
+    pipelines: tuple[Pipeline, ...]
+
+
+class FileSource:
+    """Keeps a table in step with a file.
+
+    A file that is broken, half written or gone leaves the last good table in force.
+
+    Args:
+        path: The file.
+        table: What it is kept in step with.
+        interval: Seconds between two looks at the file.
+    """
+
+    def __init__(self, path: Path, table: Table, *, interval: float = _INTERVAL) -> None:
+        self._path = path
+        self._table = table
+        self._interval = interval
+        self._seen: tuple[int, int, int] | None = None
+        self._digest = b""
+        self.broken: str | None = None
+        """What is the matter with the file as it is now, if anything."""
+
+    async def load(self) -> None:
+        """Read the file for the first time.
+
+        Raises:
+            StartError: It cannot be read, or breaks a rule.
+        """
+        try:
+            await self._read()
+        except DocumentUnreadable as error:
+            raise StartError(str(error)) from None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look for changes until ``stop`` is set."""
+        while not stop.is_set():
+            await self._look()
+            try:
+                async with asyncio.timeout(self._interval):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+    async def _look(self) -> None:
+        try:
+            await self._read()
+        except DocumentUnreadable as error:
+            if self.broken != str(error):
+                log.warning(
+                    "pipelines_unreadable", problem=str(error), kept=len(self._table.pipelines)
+                )
+            self.broken = str(error)
+
+    async def _read(self) -> None:
+        content = await asyncio.to_thread(self._content_if_changed)
+        if content is None:
+            return
+        pipelines = read_pipelines(content, str(self._path))
+        self.broken = None
+        await self._table.replace(pipelines)
+        log.info("pipelines_read", path=str(self._path), pipelines=len(pipelines))
+
+    def _content_if_changed(self) -> str | None:
+        """Return the file's text unless it is what was read before."""
+        try:
+            stat = self._path.stat()
+            seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            if seen == self._seen and self.broken is None:
+                return None
+            content = self._path.read_bytes()
+        except OSError as error:
+            self._seen = None
+            raise DocumentUnreadable(f"{self._path}: cannot be read ({error.strerror})") from None
+        digest = hashlib.sha256(content).digest()
+        self._seen = seen
+        if digest == self._digest and self.broken is None:
+            return None
+        self._digest = digest
+        try:
+            return content.decode()
+        except UnicodeDecodeError:
+            raise DocumentUnreadable(f"{self._path}: is not UTF-8 text") from None
+
+
+def read_pipelines(text: str, name: str) -> tuple[Pipeline, ...]:
+    """Read the Pipelines in ``text``.
+
+    Raises:
+        DocumentUnreadable: It breaks a rule; the message names ``name``, the line and the field.
+    """
+    documents = list(parse(text, name))
+    if len(documents) != 1:
+        raise DocumentUnreadable(f"{name}: holds {len(documents)} YAML documents instead of one")
+    pipelines = documents[0].validated(_File).pipelines
+    _refuse_doubles(documents[0], pipelines)
+    return pipelines
+
+
+def _refuse_doubles(document: Document, pipelines: tuple[Pipeline, ...]) -> None:
+    places: dict[str, str] = {}
+    for index, pipeline in enumerate(pipelines):
+        place = document.place(("pipelines", index, "id"))
+        if pipeline.id in places:
+            first = places[pipeline.id]
+            raise DocumentUnreadable(f"{place}: pipeline {pipeline.id} is already given at {first}")
+        places[pipeline.id] = place
