@@ -2,8 +2,12 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from saleor_segment_server.contract import Event
+import orjson
+
+from saleor_segment_server.contract import Event, Pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +52,66 @@ def accept_key(pipeline: str, event: Event, body: bytes) -> bytes:
     digest = hashlib.sha256(f"{pipeline}\n{event.value}\n".encode())
     digest.update(body)
     return digest.digest()
+
+
+def objection(verified: Verified, pipeline: Pipeline, *, now: float, max_age: float) -> str | None:
+    """Say why a genuine delivery is not wanted, or ``None``.
+
+    What is there and does not match is an objection; what is absent is none, since older and
+    legacy subscriptions do not ask for it.
+
+    Args:
+        verified: The delivery.
+        pipeline: The Pipeline it was sent to.
+        now: Seconds since the epoch.
+        max_age: Seconds since ``issuedAt`` that are let pass.
+    """
+    delivery = verified.delivery
+    if delivery.event not in pipeline.events:
+        return f"{delivery.event} is not among the integration's events"
+    if delivery.api_url not in {None, pipeline.saleor.claimed_api_url}:
+        return "Saleor-Api-Url names another shop"
+    try:
+        payload = _payload(orjson.loads(delivery.body))
+    except orjson.JSONDecodeError:
+        return "the body is no JSON"
+    return (
+        _wrong_type(payload, delivery.event)
+        or _wrong_app(payload, pipeline.saleor.app_ids)
+        or _too_old(payload, now - max_age)
+    )
+
+
+def _payload(body: object) -> dict[str, Any]:
+    """Return the event object, out of its envelope if the subscription names a root field."""
+    if isinstance(body, dict) and body.keys() == {"data"}:
+        body = next(iter(body["data"].values()), None) if isinstance(body["data"], dict) else None
+    return body if isinstance(body, dict) else {}
+
+
+def _wrong_type(payload: dict[str, Any], event: Event) -> str | None:
+    found = payload.get("__typename")
+    if found is None or found == event.type_name:
+        return None
+    return f"its __typename is not {event.type_name}"
+
+
+def _wrong_app(payload: dict[str, Any], app_ids: tuple[str, ...]) -> str | None:
+    recipient = payload.get("recipient")
+    found = recipient.get("id") if isinstance(recipient, dict) else None
+    if found is None or not app_ids or found in app_ids:
+        return None
+    return "it was meant for another app"
+
+
+def _too_old(payload: dict[str, Any], earliest: float) -> str | None:
+    issued_at = payload.get("issuedAt")
+    if issued_at is None:
+        return None
+    try:
+        when = datetime.fromisoformat(issued_at)
+    except (TypeError, ValueError):
+        return "its issuedAt is no time"
+    if when.tzinfo is None:
+        return "its issuedAt has no time zone"
+    return "it was issued too long ago" if when.timestamp() < earliest else None

@@ -1,0 +1,124 @@
+"""The private listener's answers: health, metrics, and what the operator asks."""
+
+import hmac
+import ipaddress
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import orjson
+from aiohttp import web
+
+from saleor_segment_server.contract import Pipeline
+from saleor_segment_server.errors import NotFound, Unauthorized
+from saleor_segment_server.journal import SqliteJournal, Tally
+from saleor_segment_server.metrics import Metrics
+from saleor_segment_server.pipelines import Table
+
+
+class Stoppable(Protocol):
+    """Something that says it is going down."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it is."""
+
+
+class Admin:
+    """Answers on the private listener.
+
+    Args:
+        table: The Pipelines in force.
+        journal: Whose counts are told.
+        metrics: What ``/metrics`` shows.
+        parked: Says why a Pipeline's sending has stopped, or ``None``.
+        receiver: Going down makes us unready.
+        token: The bearer token of ``/internal``; without one only loopback gets in.
+    """
+
+    def __init__(
+        self,
+        *,
+        table: Table,
+        journal: SqliteJournal,
+        metrics: Metrics,
+        parked: Callable[[str], str | None],
+        receiver: Stoppable,
+        token: str | None,
+    ) -> None:
+        self._table = table
+        self._journal = journal
+        self._metrics = metrics
+        self._parked = parked
+        self._receiver = receiver
+        self._token = token
+
+    async def health(self, _: web.Request) -> web.Response:
+        """Answer ``/healthz``: this loop runs, or there would be no answer."""
+        return web.Response(text="ok\n")
+
+    async def ready(self, _: web.Request) -> web.Response:
+        """Answer ``/readyz``: deliveries would be accepted now."""
+        problem = self._unready()
+        return web.Response(status=503 if problem else 200, text=f"{problem or 'ok'}\n")
+
+    def _unready(self) -> str | None:
+        if self._receiver.stopping:
+            return "shutting down"
+        if not self._table.synced:
+            return "the Pipelines are not read yet"
+        return None if self._journal.healthy else "the journal cannot be written"
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        """Answer ``/metrics``."""
+        return web.Response(body=self._metrics.render(), content_type="text/plain")
+
+    async def pipelines(self, request: web.Request) -> web.Response:
+        """Answer ``GET /internal/v1/pipelines``: what is held, and how far it is."""
+        self._authorize(request)
+        tallies = self._journal.tallies()
+        reports = [
+            self._report(pipeline, tallies.get(pipeline.id, Tally()))
+            for pipeline in self._table.pipelines.values()
+        ]
+        return _json({"pipelines": reports})
+
+    async def bury(self, request: web.Request) -> web.Response:
+        """Answer ``POST /internal/v1/pipelines/{pipeline}/bury``: pending become dead letters."""
+        self._authorize(request)
+        pipeline_id = request.match_info["pipeline"]
+        if pipeline_id not in self._table.pipelines and pipeline_id not in self._journal.tallies():
+            raise NotFound("pipeline_unknown", "no such pipeline is held here")
+        buried = await self._journal.bury_pending(pipeline_id, "the integration was deleted")
+        self._metrics.buried(pipeline_id, "deleted", buried)
+        return _json({"buried": buried})
+
+    def _report(self, pipeline: Pipeline, tally: Tally) -> dict[str, Any]:
+        return {
+            "id": pipeline.id,
+            "hash": pipeline.fingerprint(),
+            "state": pipeline.state,
+            "pending": tally.pending,
+            "dead": tally.dead,
+            "delivered": tally.delivered,
+            "oldestPendingSince": _time(tally.oldest_pending_at),
+            "lastDeliveredAt": _time(tally.last_delivered_at),
+            "parked": self._parked(pipeline.id),
+        }
+
+    def _authorize(self, request: web.Request) -> None:
+        if self._token is None:
+            if not ipaddress.ip_address(request.remote or "::").is_loopback:
+                raise Unauthorized("token_missing", "set --internal-token-file to be let in")
+            return
+        given = request.headers.get("Authorization", "")
+        if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
+            raise Unauthorized("token_wrong", "the bearer token is not the one of this server")
+
+
+def _time(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def _json(document: object) -> web.Response:
+    return web.Response(body=orjson.dumps(document), content_type="application/json")
