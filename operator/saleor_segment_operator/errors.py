@@ -3,11 +3,10 @@
 ::
 
     OperatorError
-    ├── StartError            the process cannot start: print the line, exit 2
-    ├── ManifestsUnreadable   the files are broken: keep what was last good, say so
-    ├── Blocked               the user must change something: a condition with reason and remedy,
-    │                         no retry before a change or the resync
-    └── Unavailable           it may heal by itself: a condition, and a retry with backoff
+    ├── StartError      the process cannot start: print the line, exit 2
+    ├── Blocked         the user must change something: a condition with reason and remedy, no retry
+    │                   before a change or the resync
+    └── Unavailable     it may heal by itself: a condition, and a retry with backoff
 """
 
 
@@ -17,10 +16,6 @@ class OperatorError(Exception):
 
 class StartError(OperatorError):
     """Raised when the process cannot start and only its user can mend it, in one line."""
-
-
-class ManifestsUnreadable(OperatorError):  # noqa: N818 - it says what is the matter
-    """Raised when files of manifests cannot be used; the message names the file and the line."""
 
 
 class Blocked(OperatorError):  # noqa: N818 - it is the state it leaves

@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from saleor_segment_operator.errors import ManifestsUnreadable, StartError, Unavailable
+from saleor_segment_operator.errors import StartError, Unavailable
 from saleor_segment_operator.resource import Integration, Invalid, Key
 from saleor_segment_operator.standalone.console import Console
 from saleor_segment_operator.standalone.folder import FolderSecrets
 from saleor_segment_operator.standalone.integrations import FolderIntegrations
 from saleor_segment_operator.standalone.manifests import ManifestFiles, SecretName
+from saleor_segment_server.errors import DocumentUnreadable
 
 _LOOK_EVERY = 0.25  # a rotated key has two seconds to be in use; a change is seen in two looks
 _RETRY_AFTER = 1.0
@@ -59,7 +60,7 @@ class Feed:
         """
         try:
             await self._apply()
-        except (ManifestsUnreadable, Unavailable) as error:
+        except (DocumentUnreadable, Unavailable) as error:
             raise StartError(str(error)) from None
 
     async def run(self) -> None:
@@ -73,7 +74,7 @@ class Feed:
         while True:
             try:
                 await self._apply()
-            except ManifestsUnreadable as error:
+            except DocumentUnreadable as error:
                 return self._say(str(error))
             except Unavailable as error:
                 _log.warning("state_unwritable", problem=str(error))

@@ -11,6 +11,7 @@ from typing import TypeVar
 from saleor_segment_operator.errors import StartError, Unavailable
 from saleor_segment_operator.resource import Reason
 from saleor_segment_server import files
+from saleor_segment_server.errors import DocumentUnreadable
 
 T = TypeVar("T")
 
@@ -101,7 +102,7 @@ def _read(file: Path, parse: Callable[[bytes], T]) -> T:
         return parse(file.read_bytes())
     except OSError as error:
         raise StartError(f"{file}: cannot be read ({error.strerror}): mend that") from None
-    except ValueError:  # not shown: it may quote what it read
+    except (ValueError, DocumentUnreadable):  # not shown: it may quote what it read
         raise StartError(
             f"{file}: is damaged: put it back from a backup, or begin anew with another --data-dir"
         ) from None

@@ -21,6 +21,7 @@ from pydantic import TypeAdapter
 from saleor_segment_operator.reconcile.ports import AppRecord, Installation
 from saleor_segment_operator.standalone.files import Files
 from saleor_segment_server.contract import Pipeline
+from saleor_segment_server.pipelines.folder import read_pipelines
 
 PIPELINES = "pipelines.yaml"
 """Name of the embedded server's file."""
@@ -120,9 +121,5 @@ def _written(pipelines: Iterable[Pipeline]) -> bytes:
     return (_BANNER + yaml.safe_dump({"pipelines": documents}, sort_keys=False)).encode()
 
 
-def _parse(content: bytes) -> list[Pipeline]:
-    try:
-        documents = yaml.safe_load(content)["pipelines"]
-    except (yaml.YAMLError, TypeError, KeyError):
-        raise ValueError("is no table of Pipelines") from None
-    return [Pipeline.model_validate(document) for document in documents]
+def _parse(content: bytes) -> tuple[Pipeline, ...]:
+    return read_pipelines(content.decode(), PIPELINES)

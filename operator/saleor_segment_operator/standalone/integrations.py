@@ -58,7 +58,7 @@ class FolderIntegrations:
         """Hold ``manifests`` against what there is, before any of them is applied.
 
         Raises:
-            ManifestsUnreadable: One changes what cannot change.
+            DocumentUnreadable: One changes what cannot change.
         """
         for key, manifest in manifests.items():
             stored = self._documents.get(key)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from saleor_segment_operator.errors import ManifestsUnreadable
 from saleor_segment_operator.resource import Key
-from saleor_segment_operator.standalone.documents import Document, parse, suggestion
 from saleor_segment_operator.standalone.kinds import KINDS, IntegrationManifest, SecretManifest
+from saleor_segment_server.documents import Document, parse, suggestion
+from saleor_segment_server.errors import DocumentUnreadable
 
 SecretName = tuple[str, str]
 """Namespace and name of a Secret."""
@@ -44,7 +44,7 @@ class Manifest:
         """Hold the spec against the one applied ``before``: some of it cannot change.
 
         Raises:
-            ManifestsUnreadable: It does.
+            DocumentUnreadable: It does.
         """
         was, now = before["saleor"], self.document()["spec"]["saleor"]
         for name in ("apiUrl", "publicUrl", "app"):
@@ -78,7 +78,7 @@ class ManifestFiles:
         """Return what they hold now.
 
         Raises:
-            ManifestsUnreadable: One of them cannot be used; nothing of them counts then.
+            DocumentUnreadable: One of them cannot be used; nothing of them counts then.
         """
         return await asyncio.to_thread(self._read)
 
@@ -155,12 +155,12 @@ def _text(file: Path) -> str:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise ManifestsUnreadable(f"{file}: cannot be read: {error.strerror}") from None
+        raise DocumentUnreadable(f"{file}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ManifestsUnreadable(f"{file}: is no text: it must be YAML in UTF-8") from None
+        raise DocumentUnreadable(f"{file}: is no text: it must be YAML in UTF-8") from None
     if not text.strip():
         # An editor or a full disk can leave an empty file; that must not delete a shop's app.
-        raise ManifestsUnreadable(
+        raise DocumentUnreadable(
             f"{file}: is empty: write manifests, or a comment where there are to be none"
         )
     return text

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from saleor_segment_operator.errors import ManifestsUnreadable, Unavailable
+from saleor_segment_operator.errors import Unavailable
 from saleor_segment_operator.reconcile import Announcement
 from saleor_segment_operator.resource import Integration, Key, Spec, Status
 from saleor_segment_operator.standalone.console import Console
 from saleor_segment_operator.standalone.files import Files
 from saleor_segment_operator.standalone.integrations import FolderIntegrations
 from saleor_segment_operator.standalone.manifests import ManifestFiles
+from saleor_segment_server.errors import DocumentUnreadable
 
 KEY = Key("default", "main-shop")
 INTEGRATION = """\
@@ -182,7 +183,7 @@ async def test_what_cannot_change_is_refused_and_nothing_is_applied(
     shelf: Shelf, change: dict[str, str], field: str, line: int
 ) -> None:
     await shelf.apply(_text())
-    with pytest.raises(ManifestsUnreadable) as error:
+    with pytest.raises(DocumentUnreadable) as error:
         await shelf.apply(_text(**change), _text(name="another"))
     assert f"in.yaml:{line}: spec.saleor.{field}: cannot change while default/main-shop" in str(
         error.value

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from saleor_segment_operator.errors import ManifestsUnreadable
 from saleor_segment_operator.resource import Key
 from saleor_segment_operator.standalone.manifests import ManifestFiles, Manifests
+from saleor_segment_server.errors import DocumentUnreadable
 from tests.agreement.layout import ROOT
 
 PLANTED = "hunter2-planted"
@@ -54,7 +54,7 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
 
 
 def _refusal(read: Read, *texts: str) -> str:
-    with pytest.raises(ManifestsUnreadable) as error:
+    with pytest.raises(DocumentUnreadable) as error:
         read(*texts)
     message = str(error.value)
     assert "\n" not in message
@@ -198,14 +198,14 @@ def test_an_integration_and_a_secret_may_share_a_name(read: Read) -> None:
 def test_a_missing_file_and_one_that_is_no_text_are_named(read: Read, tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_bytes(b"\xff\xfe\x00")
     for name, what in (("z.yaml", "cannot be read: No such file"), ("b.yaml", "is no text")):
-        with pytest.raises(ManifestsUnreadable, match=f"^{name}: {what}"):
+        with pytest.raises(DocumentUnreadable, match=f"^{name}: {what}"):
             asyncio.run(ManifestFiles([Path(name)], namespace="default").read())
 
 
 def _complaint(read: Callable[[], Manifests]) -> str | None:
     try:
         read()
-    except ManifestsUnreadable as error:
+    except DocumentUnreadable as error:
         return str(error)
     return None
 
