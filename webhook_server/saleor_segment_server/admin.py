@@ -16,11 +16,11 @@ from saleor_segment_server.metrics import Metrics
 from saleor_segment_server.pipelines import Table
 
 
-class Stoppable(Protocol):
-    """Something that says it is going down."""
+class Draining(Protocol):
+    """Something that may be about to stop."""
 
     @property
-    def stopping(self) -> bool:
+    def draining(self) -> bool:
         """Whether it is."""
 
 
@@ -43,7 +43,7 @@ class Admin:
         journal: SqliteJournal,
         metrics: Metrics,
         parked: Callable[[str], str | None],
-        receiver: Stoppable,
+        receiver: Draining,
         token: str | None,
     ) -> None:
         self._table = table
@@ -63,7 +63,7 @@ class Admin:
         return web.Response(status=503 if problem else 200, text=f"{problem or 'ok'}\n")
 
     def _unready(self) -> str | None:
-        if self._receiver.stopping:
+        if self._receiver.draining:
             return "shutting down"
         if not self._table.synced:
             return "the Pipelines are not read yet"

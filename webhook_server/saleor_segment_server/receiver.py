@@ -70,8 +70,10 @@ class Receiver:
         self._max_event_age = max_event_age.total_seconds()
         self._clock = clock
         self._accepted = accepted
+        self.draining = False
+        """Set when the process is to stop: it is not ready, and still accepts what comes."""
         self.stopping = False
-        """Set when the process is about to close its journal: what still comes is answered 503."""
+        """Set when the journal is about to close: what still comes is answered 503."""
 
     async def receive(self, request: web.Request) -> web.Response:
         """Answer a delivery.

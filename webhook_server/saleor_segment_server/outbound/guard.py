@@ -11,7 +11,6 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import aiohttp
-from aiohttp.abc import AbstractResolver
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _METADATA = frozenset(
@@ -64,11 +63,17 @@ class Guard:
         elif self._forbid_private and not found.is_global:
             raise AddressRefused(f"{address} is private, and --forbid-private is set")
 
-    def connector(self, *, resolver: AbstractResolver | None = None) -> aiohttp.TCPConnector:
-        """Return a connector that checks each address before it connects to it."""
-        return aiohttp.TCPConnector(
-            resolver=resolver, ttl_dns_cache=_DNS_SECONDS, socket_factory=self._socket
-        )
+    def connector(self, **options: Any) -> aiohttp.TCPConnector:
+        """Return a connector that checks each address before it connects to it.
+
+        Args:
+            **options: Further options of ``aiohttp.TCPConnector``.
+        """
+        settings: dict[str, Any] = {
+            "ttl_dns_cache": _DNS_SECONDS,
+            "socket_factory": self._socket,
+        } | options
+        return aiohttp.TCPConnector(**settings)
 
     def _socket(self, address: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _, where = address

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -29,13 +30,22 @@ class FileSource:
     Args:
         path: The file.
         table: What it is kept in step with.
+        broken: Told after each look whether the file is broken.
         interval: Seconds between two looks at the file.
     """
 
-    def __init__(self, path: Path, table: Table, *, interval: float = _INTERVAL) -> None:
+    def __init__(
+        self,
+        path: Path,
+        table: Table,
+        *,
+        broken: Callable[[bool], None],
+        interval: float = _INTERVAL,
+    ) -> None:
         self._path = path
         self._table = table
         self._interval = interval
+        self._tell_broken = broken
         self._seen: tuple[int, int, int] | None = None
         self._digest = b""
         self.broken: str | None = None
@@ -71,6 +81,7 @@ class FileSource:
                     "pipelines_unreadable", problem=str(error), kept=len(self._table.pipelines)
                 )
             self.broken = str(error)
+        self._tell_broken(self.broken is not None)
 
     async def _read(self) -> None:
         content = await asyncio.to_thread(self._content_if_changed)

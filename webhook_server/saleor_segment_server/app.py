@@ -1,0 +1,136 @@
+"""The two HTTP applications and the sockets they are served on.
+
+The public one takes webhooks and nothing else; health, metrics and the operator's API are private.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from saleor_segment_server.admin import Admin
+from saleor_segment_server.errors import Rejected, StartError
+from saleor_segment_server.receiver import LARGEST_BODY, Receiver
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_HEAD_SECONDS = 10.0  # for the head of a request; aiohttp closes a connection that idles longer
+_BACKLOG = 1024
+
+log = structlog.get_logger(__name__)
+
+
+def public_app(receiver: Receiver) -> web.Application:
+    """Return the application that Saleor calls."""
+    app = web.Application(middlewares=[answer], client_max_size=LARGEST_BODY + 1)
+    app.router.add_post("/webhooks/{pipeline}/{event}", receiver.receive)
+    return app
+
+
+def private_app(admin: Admin) -> web.Application:
+    """Return the application for probes, Prometheus and the operator."""
+    app = web.Application(middlewares=[answer])
+    app.router.add_get("/healthz", admin.health)
+    app.router.add_get("/readyz", admin.ready)
+    app.router.add_get("/metrics", admin.metrics)
+    app.router.add_get("/internal/v1/pipelines", admin.pipelines)
+    app.router.add_post("/internal/v1/pipelines/{pipeline}/bury", admin.bury)
+    return app
+
+
+@web.middleware
+async def answer(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    """Turn what a handler raises into an answer; Saleor stores answers, so none holds a secret."""
+    try:
+        return await handler(request)
+    except Rejected as rejected:
+        document = {"error": rejected.reason, "message": str(rejected)}
+        return web.json_response(document, status=rejected.status)
+    except web.HTTPException:
+        raise
+    except Exception:
+        log.exception("request_failed", path=request.path)
+        document = {"error": "internal", "message": "this server failed; it is logged there"}
+        return web.json_response(document, status=503)
+
+
+class Listener:
+    """An application on a socket, with a deadline for request heads and a cap on connections.
+
+    Args:
+        app: What is served.
+        address: ``HOST:PORT``; port 0 takes a free one.
+        setting: The flag that names the address, for the error.
+        max_connections: Connections beyond this many are closed at once.
+    """
+
+    def __init__(
+        self, app: web.Application, address: str, *, setting: str, max_connections: int
+    ) -> None:
+        host, _, port = address.rpartition(":")
+        self._host, self._port = host.strip("[]"), int(port)
+        self._setting = setting
+        self._max_connections = max_connections
+        self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=_HEAD_SECONDS)
+        self._server: asyncio.Server | None = None
+
+    async def open(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            StartError: The address is taken or not this machine's.
+        """
+        await self._runner.setup()
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(
+                self._protocol, self._host, self._port, backlog=_BACKLOG
+            )
+        except OSError as error:
+            await self._runner.cleanup()
+            raise StartError(
+                f"{self._host}:{self._port}: cannot listen there ({error.strerror or error}):"
+                f" stop what does, or name another {self._setting}"
+            ) from None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port as bound."""
+        if self._server is None:
+            raise RuntimeError("the listener is not open")
+        host, port = self._server.sockets[0].getsockname()[:2]
+        return host, port
+
+    @property
+    def url(self) -> str:
+        """The bound address as a URL."""
+        host, port = self.address
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def stop_listening(self) -> None:
+        """Take no more connections; those that are open go on."""
+        if self._server is not None:
+            self._server.close()
+
+    async def close(self, *, seconds: float) -> None:
+        """Let requests in flight finish for so long, then close what is open."""
+        self.stop_listening()
+        server = self._runner.server
+        if server is not None:
+            server.pre_shutdown()
+            await server.shutdown(seconds)
+        await self._runner.cleanup()
+
+    def _protocol(self) -> asyncio.Protocol:
+        server = self._runner.server
+        if server is None or len(server.connections) >= self._max_connections:
+            return _Refusal()
+        return server()
+
+
+class _Refusal(asyncio.Protocol):
+    """Closes a connection as soon as it is made: Saleor tries again, as after a 503."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()

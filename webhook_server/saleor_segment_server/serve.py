@@ -1,0 +1,239 @@
+"""Composition root of the data plane: builds its parts, runs them, takes them down in order."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+import structlog
+
+from saleor_segment_server.admin import Admin
+from saleor_segment_server.app import Listener, private_app, public_app
+from saleor_segment_server.errors import JournalUnavailable, StartError
+from saleor_segment_server.forwarder import Forwarder
+from saleor_segment_server.journal import Limits, SqliteJournal
+from saleor_segment_server.jwks import KeyStore
+from saleor_segment_server.metrics import Metrics
+from saleor_segment_server.outbound import Guard
+from saleor_segment_server.pipelines import FileSource, Table, Tombstones
+from saleor_segment_server.receiver import Receiver
+from saleor_segment_server.segment import SegmentClient
+from saleor_segment_server.settings import ReceivingSettings, ServeSettings
+
+_IN_FLIGHT_SECONDS = 8.0  # of the 10 s that a stop may take
+_PRIVATE_CONNECTIONS = 256
+_HOUSEKEEPING_SECONDS = 3600.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """Where a server listens, and who gets into its private API."""
+
+    listen: str
+    """``HOST:PORT`` that Saleor calls."""
+    private_listen: str
+    """``HOST:PORT`` of health, metrics and the operator's API."""
+    token: str | None = None
+    """Bearer token of the private API; without one only loopback gets in."""
+    max_connections: int = 2048
+    """Connections on the public port; more are refused at once."""
+
+
+class Server:
+    """The data plane in this process: an async context manager that is listening once entered.
+
+    Leaving it drains: no more connections, requests in flight finish, the journal closes.
+
+    Args:
+        settings: What a receiving process is told.
+        pipelines: The file of Pipelines.
+        doors: Where it listens.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        settings: ReceivingSettings,
+        *,
+        pipelines: Path,
+        doors: Doors,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._pipelines = pipelines
+        self._doors = doors
+        self._clock = clock
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Open everything.
+
+        Raises:
+            StartError: Something only the user can mend stands in the way.
+        """
+        async with AsyncExitStack() as stack:
+            await self._open(stack)
+            self._stack = stack.pop_all()
+        log.info("listening", public=self.url, private=self.private_url)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._receiver.draining = True
+        await self._public.close(seconds=_IN_FLIGHT_SECONDS)
+        self._receiver.stopping = True
+        await self._stack.aclose()
+        log.info("stopped")
+
+    @property
+    def url(self) -> str:
+        """The public address as bound."""
+        return self._public.url
+
+    @property
+    def private_url(self) -> str:
+        """The private address as bound."""
+        return self._private.url
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Follow the Pipelines, forward, keep house, until ``stop`` is set."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._source.run(stop))
+            tasks.create_task(self._forwarder.run(stop))
+            tasks.create_task(self._keep_house(stop))
+            await stop.wait()
+            self._receiver.draining = True
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        settings, clock = self._settings, self._clock
+        limits = Limits(quota=settings.quota, size=settings.journal_size, ballast=settings.ballast)
+        self._journal = await stack.enter_async_context(
+            SqliteJournal(settings.data_dir / "journal.db", limits=limits, clock=clock)
+        )
+        guard = Guard(
+            allow_loopback=settings.allow_loopback, forbid_private=settings.forbid_private
+        )
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(connector=guard.connector(), cookie_jar=aiohttp.DummyCookieJar())
+        )
+        keys = KeyStore(session=session, path=settings.data_dir / "jwks.json", clock=clock)
+        await keys.load()
+        client = await stack.enter_async_context(
+            SegmentClient(clock=clock, connector=guard.connector)
+        )
+        table = await self._table(keys)
+        metrics = Metrics()
+        self._forwarder = Forwarder(
+            journal=self._journal,
+            table=table,
+            client=client,
+            metrics=metrics,
+            clock=clock,
+            random=random.random,
+        )
+        metrics.watch(self._journal.tallies, self._forwarder.parked)
+        self._source = FileSource(self._pipelines, table, broken=metrics.pipelines_broken.set)
+        await self._source.load()
+        self._receiver = Receiver(
+            table=table,
+            keys=keys,
+            journal=self._journal,
+            metrics=metrics,
+            max_event_age=settings.max_event_age,
+            clock=clock,
+            accepted=self._forwarder.wake,
+        )
+        await self._listen(stack, table, metrics)
+
+    async def _table(self, keys: KeyStore) -> Table:
+        tombstones = Tombstones(self._settings.data_dir / "tombstones.json")
+        await tombstones.load()
+        table = Table(tombstones)
+
+        def seed() -> None:
+            for pipeline in table.pipelines.values():
+                keys.seed(pipeline.saleor)
+
+        table.subscribe(seed)
+        return table
+
+    async def _listen(self, stack: AsyncExitStack, table: Table, metrics: Metrics) -> None:
+        doors = self._doors
+        admin = Admin(
+            table=table,
+            journal=self._journal,
+            metrics=metrics,
+            parked=self._forwarder.parked,
+            receiver=self._receiver,
+            token=doors.token,
+        )
+        self._private = Listener(
+            private_app(admin),
+            doors.private_listen,
+            setting="--private-listen",
+            max_connections=_PRIVATE_CONNECTIONS,
+        )
+        await self._private.open()
+        stack.push_async_callback(self._private.close, seconds=1.0)
+        self._public = Listener(
+            public_app(self._receiver),
+            doors.listen,
+            setting="--listen",
+            max_connections=doors.max_connections,
+        )
+        await self._public.open()
+        stack.push_async_callback(self._public.close, seconds=0.0)
+
+    async def _keep_house(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await self._journal.expire()
+            except JournalUnavailable as error:
+                log.warning("housekeeping_failed", problem=str(error))
+            try:
+                async with asyncio.timeout(_HOUSEKEEPING_SECONDS):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+
+async def serve(
+    settings: ServeSettings, stop: asyncio.Event, *, clock: Callable[[], float] = time.time
+) -> None:
+    """Run the data plane alone until ``stop`` is set.
+
+    Raises:
+        StartError: Something only the user can mend stands in the way.
+    """
+    doors = Doors(
+        listen=settings.listen,
+        private_listen=settings.private_listen,
+        token=await asyncio.to_thread(_token, settings.internal_token_file),
+        max_connections=settings.max_connections,
+    )
+    async with Server(settings, pipelines=settings.pipelines, doors=doors, clock=clock) as server:
+        await server.run(stop)
+
+
+def _token(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        token = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartError(f"{path}: cannot be read for the internal token ({error})") from None
+    if not token:
+        raise StartError(f"{path}: is empty: put the internal token there")
+    return token
