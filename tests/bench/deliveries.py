@@ -1,16 +1,16 @@
 """Signed deliveries in bulk, as Saleor would send them: distinct bodies under one key."""
 
 import base64
-import hashlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+
+from tests.signing import Signer, b64
 
 TEMPLATE = Path("tests/fixtures/saleor/webhooks2/order-created.tax-inclusive.json")
 KEPT = [
@@ -30,42 +30,6 @@ KEPT = [
     "shippingPrice",
     "lines",
 ]
-
-
-def _b64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-@dataclass(frozen=True)
-class Signer:
-    """A shop's key pair; picklable, so that signing can use every core."""
-
-    pem: bytes
-
-    @classmethod
-    def new(cls) -> "Signer":
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        return cls(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-
-    def key(self) -> rsa.RSAPrivateKey:
-        key = serialization.load_pem_private_key(self.pem, None)
-        assert isinstance(key, rsa.RSAPrivateKey)
-        return key
-
-    def jwks(self) -> dict[str, Any]:
-        numbers = self.key().public_key().public_numbers()
-        modulus = _b64(numbers.n.to_bytes(256))
-        exponent = _b64(numbers.e.to_bytes(3))
-        thumbprint = json.dumps({"e": exponent, "kty": "RSA", "n": modulus}, separators=(",", ":"))
-        kid = _b64(hashlib.sha256(thumbprint.encode()).digest())
-        key = {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid, "n": modulus, "e": exponent}
-        return {"keys": [key]}
 
 
 @dataclass(frozen=True)
@@ -102,20 +66,12 @@ class _Batch:
     app_id: str
 
     def sign(self) -> list[Signed]:
-        key = self.signer.key()
-        protected = {
-            "alg": "RS256",
-            "b64": False,
-            "crit": ["b64"],
-            "kid": self.signer.jwks()["keys"][0]["kid"],
-            "typ": "JWT",
-        }
-        header = _b64(json.dumps(protected, separators=(",", ":")).encode())
+        key, header = self.signer.key(), self.signer.protected()
         signed = []
         for body in bodies(self.numbers, issued_at=self.issued_at, app_id=self.app_id):
             data = header.encode() + b"." + body
-            signature = key.sign(data, padding.PKCS1v15(), hashes.SHA256())
-            signed.append(Signed(body, f"{header}..{_b64(signature)}"))
+            value = key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+            signed.append(Signed(body, f"{header}..{b64(value)}"))
         return signed
 
 
