@@ -1,0 +1,1 @@
+"""Webhook deliveries: made for events, signed, sent, tried again."""

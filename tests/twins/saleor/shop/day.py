@@ -1,0 +1,208 @@
+"""A shop's day: what happens to some orders, planned from a seed, then played in so many seconds.
+
+Kinds of orders are dealt out by share, not drawn one by one, so that a short day has them all.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from random import Random
+
+from tests.twins.saleor.shop.operations import Shop
+from tests.twins.saleor.shop.orders import Order
+from tests.twins.saleor.shop.stock import PLN, USD
+
+_FATES = (
+    ("paid_at_checkout", 7),
+    ("paid_later", 6),
+    ("paid_by_hand", 2),
+    ("paid_in_two", 1),
+    ("cancelled", 2),
+    ("unpaid", 1),
+)
+_REFUNDS = (("none", 13), ("part", 3), ("two_parts", 1), ("line", 1), ("all", 2))
+_VOUCHERS = (("", 6), ("PCT10", 2), ("FIX777", 1), ("FREESHIP", 1), ("SHIP4", 1))
+_CHANNELS = ((PLN, 3), (USD, 2))
+_BUYERS = (("customer", 5), ("guest", 4))
+_TYPED = ("guest{}@example.net", "Guest{}@Example.NET", "zażółć{}@example.org")
+"""How guests type their emails."""
+
+Action = Callable[[Shop, Order], None]
+
+
+@dataclass(frozen=True)
+class Placing:
+    """One order of the day."""
+
+    at: float
+    """When it is placed, as a share of the day."""
+    channel: str
+    email: str
+    voucher: str | None
+    paid: bool
+    """Paid at checkout."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happens to one order of the day later."""
+
+    at: float
+    """When, as a share of the day."""
+    order: int
+    """Which of the day's orders."""
+    act: Action
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The day's orders, and what happens to them after they were placed; both by time."""
+
+    placings: list[Placing]
+    steps: list[Step]
+
+
+@dataclass
+class Day:
+    """How far a day has come."""
+
+    orders: int
+    placed: int = 0
+    finished: bool = False
+
+    async def play(self, plan: Plan, shop: Shop, seconds: float) -> None:
+        """Let the day happen within so many seconds."""
+        loop = asyncio.get_running_loop()
+        began, orders = loop.time(), list[Order]()
+        # Of two things at one moment the placing comes first: the sort is stable.
+        events: list[Placing | Step] = [*plan.placings, *plan.steps]
+        for event in sorted(events, key=lambda event: event.at):
+            await asyncio.sleep(max(0.0, began + event.at * seconds - loop.time()))
+            if isinstance(event, Step):
+                event.act(shop, orders[event.order])
+            else:
+                orders.append(_place(shop, event))
+                self.placed += 1
+        self.finished = True
+
+
+def plan_day(rng: Random, orders: int) -> Plan:
+    """Plan a day of so many orders."""
+    times = sorted(rng.uniform(0.0, 0.6) for _ in range(orders))
+    channels, buyers = _deal(rng, _CHANNELS, orders), _deal(rng, _BUYERS, orders)
+    vouchers, fates = _deal(rng, _VOUCHERS, orders), _deal(rng, _FATES, orders)
+    refunds = _deal(rng, _REFUNDS, orders)
+    placings = [
+        Placing(
+            at=times[number],
+            channel=channels[number],
+            email=_email(rng, buyers[number]),
+            voucher=vouchers[number] or None,
+            paid=fates[number] == "paid_at_checkout",
+        )
+        for number in range(orders)
+    ]
+    steps = [
+        Step(at, number, act)
+        for number in range(orders)
+        for at, act in _timed(rng, times[number], _story(rng, fates[number], refunds[number]))
+    ]
+    return Plan(placings, sorted(steps, key=lambda step: step.at))
+
+
+def _place(shop: Shop, placing: Placing) -> Order:
+    return shop.place_order(
+        placing.channel, email=placing.email, voucher=placing.voucher, paid=placing.paid
+    )
+
+
+def _deal(rng: Random, shares: tuple[tuple[str, int], ...], count: int) -> list[str]:
+    pack = [kind for kind, share in shares for _ in range(share)]
+    rng.shuffle(pack)
+    dealt = [pack[number % len(pack)] for number in range(count)]
+    rng.shuffle(dealt)
+    return dealt
+
+
+def _email(rng: Random, buyer: str) -> str:
+    if buyer == "customer":
+        return f"customer{rng.randint(1, 24):02}@example.com"
+    return rng.choice(_TYPED).format(rng.randint(1, 999))
+
+
+def _timed(rng: Random, placed_at: float, acts: Iterator[Action]) -> Iterator[tuple[float, Action]]:
+    """Spread an order's later fate over what is left of the day; some of it comes at once."""
+    at = placed_at
+    for act in acts:
+        at += rng.choice((0.0, rng.uniform(0.0, (1.0 - at) / 3)))
+        yield at, act
+
+
+def _story(rng: Random, fate: str, refund: str) -> Iterator[Action]:
+    """What happens to an order after it was placed."""
+    yield from _updates(rng)
+    if fate == "cancelled":
+        yield Shop.cancel
+    elif fate == "paid_by_hand":
+        yield Shop.mark_as_paid
+        yield from _by_hand(refund)
+    elif fate != "unpaid":
+        if fate == "paid_in_two":
+            yield _pay_half
+        if fate != "paid_at_checkout":
+            yield Shop.pay
+        yield from _updates(rng)
+        yield from _by_transaction(refund)
+
+
+def _updates(rng: Random) -> Iterator[Action]:
+    for number in range(rng.randint(0, 3)):
+        yield partial(_move, f"Sample Street {number + 1}")
+
+
+def _by_transaction(refund: str) -> Iterator[Action]:
+    if refund in ("part", "two_parts"):
+        yield partial(_refund_share, Decimal("0.31"))
+    if refund == "two_parts":
+        yield partial(_refund_share, Decimal("0.5"))
+    if refund == "line":
+        yield _refund_a_piece
+    if refund == "all":
+        yield Shop.refund
+
+
+def _by_hand(refund: str) -> Iterator[Action]:
+    if refund in ("part", "two_parts", "line"):
+        yield _refund_ten_by_hand
+    if refund in ("two_parts", "all"):
+        yield Shop.refund_manually
+
+
+def _move(street: str, shop: Shop, order: Order) -> None:
+    shop.update(order, street=street)
+
+
+def _pay_half(shop: Shop, order: Order) -> None:
+    shop.pay(order, _share(order.total.gross.amount, Decimal("0.5")))
+
+
+def _refund_share(share: Decimal, shop: Shop, order: Order) -> None:
+    left = order.transactions[-1].charged_amount.amount
+    shop.refund(order, _share(left, share))
+
+
+def _refund_a_piece(shop: Shop, order: Order) -> None:
+    piece = {order.lines[0]: 1}
+    price = order.lines[0].unit_price.gross.amount
+    if price <= order.transactions[-1].charged_amount.amount:
+        shop.refund(order, granted=shop.grant_refund(order, piece))
+
+
+def _refund_ten_by_hand(shop: Shop, order: Order) -> None:
+    shop.refund_manually(order, min(Decimal("10.00"), order.total.gross.amount))
+
+
+def _share(amount: Decimal, share: Decimal) -> Decimal:
+    return (amount * share).quantize(Decimal("0.01"))
