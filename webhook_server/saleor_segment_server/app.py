@@ -16,6 +16,7 @@ from saleor_segment_server.receiver import LARGEST_BODY, Receiver
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _HEAD_SECONDS = 10.0  # for the head of a request; aiohttp closes a connection that idles longer
+_LINGERING_SECONDS = 1.0  # for the rest of a body that was refused, so that the answer arrives
 _BACKLOG = 1024
 
 log = structlog.get_logger(__name__)
@@ -72,7 +73,12 @@ class Listener:
         self._host, self._port = host.strip("[]"), int(port)
         self._setting = setting
         self._max_connections = max_connections
-        self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=_HEAD_SECONDS)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            keepalive_timeout=_HEAD_SECONDS,
+            lingering_time=_LINGERING_SECONDS,
+        )
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:

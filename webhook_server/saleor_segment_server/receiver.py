@@ -31,8 +31,6 @@ from saleor_segment_server.signature import parse
 
 LARGEST_BODY = 8 * 2**20
 """Bytes; a 70-line order is 85 kB."""
-BODY_SECONDS = 10.0
-"""How long a body may take to arrive; Saleor gives up on an answer after 18 s."""
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -70,6 +68,8 @@ class Receiver:
         self._max_event_age = max_event_age.total_seconds()
         self._clock = clock
         self._accepted = accepted
+        self.body_seconds = 10.0
+        """How long a body may take to arrive; Saleor gives up on an answer after 18 s."""
         self.draining = False
         """Set when the process is to stop: it is not ready, and still accepts what comes."""
         self.stopping = False
@@ -100,7 +100,7 @@ class Receiver:
         delivery = Delivery(
             pipeline=pipeline_id,
             event=event,
-            body=await _read(request),
+            body=await self._read(request),
             signature=signature,
             api_url=request.headers.get("Saleor-Api-Url"),
         )
@@ -110,6 +110,17 @@ class Receiver:
         if not _ID.fullmatch(pipeline_id):
             raise NotFound("path_unknown", "no integration has such an id")
         return self._table.find(pipeline_id)
+
+    async def _read(self, request: web.Request) -> bytes:
+        try:
+            async with asyncio.timeout(self.body_seconds):
+                return await request.read()
+        except TimeoutError:
+            raise TryLater("body_slow", "the body did not arrive in time") from None
+        except web.HTTPRequestEntityTooLarge:
+            raise TooLarge("too_large", f"a body may have {LARGEST_BODY} bytes") from None
+        except (web.HTTPException, web.RequestPayloadError):
+            raise Malformed("malformed", "the body is not what its headers announce") from None
 
     async def _verify(self, delivery: Delivery, pipeline: Pipeline) -> Verified:
         signature, source = parse(delivery.signature), pipeline.saleor
@@ -162,15 +173,3 @@ def _check_headers(request: web.Request) -> str:
         problem = "missing" if not signatures else "given more than once"
         raise Unauthorized("signature_missing", f"Saleor-Signature is {problem}")
     return str(signatures[0])
-
-
-async def _read(request: web.Request) -> bytes:
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await request.read()
-    except TimeoutError:
-        raise TryLater("body_slow", f"the body did not arrive in {BODY_SECONDS:.0f} s") from None
-    except web.HTTPRequestEntityTooLarge:
-        raise TooLarge("too_large", f"a body may have {LARGEST_BODY} bytes") from None
-    except (web.HTTPException, web.RequestPayloadError):
-        raise Malformed("malformed", "the body is not what its headers announce") from None
