@@ -5,7 +5,6 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,20 +32,6 @@ _HOUSEKEEPING_SECONDS = 3600.0
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doors:
-    """Where a server listens, and who gets into its private API."""
-
-    listen: str
-    """``HOST:PORT`` that Saleor calls."""
-    private_listen: str
-    """``HOST:PORT`` of health, metrics and the operator's API."""
-    token: str | None = None
-    """Bearer token of the private API; without one only loopback gets in."""
-    max_connections: int = 2048
-    """Connections on the public port; more are refused at once."""
-
-
 class Server:
     """The data plane in this process: an async context manager that is listening once entered.
 
@@ -55,7 +40,6 @@ class Server:
     Args:
         settings: What a receiving process is told.
         pipelines: The file of Pipelines.
-        doors: Where it listens.
         clock: Seconds since the epoch.
     """
 
@@ -64,12 +48,10 @@ class Server:
         settings: ReceivingSettings,
         *,
         pipelines: Path,
-        doors: Doors,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._pipelines = pipelines
-        self._doors = doors
         self._clock = clock
         self._stack = AsyncExitStack()
 
@@ -170,18 +152,18 @@ class Server:
         return table
 
     async def _listen(self, stack: AsyncExitStack, table: Table, metrics: Metrics) -> None:
-        doors = self._doors
+        settings = self._settings
         admin = Admin(
             table=table,
             journal=self._journal,
             metrics=metrics,
             parked=self._forwarder.parked,
             receiver=self._receiver,
-            token=doors.token,
+            token=await asyncio.to_thread(read_token, settings.internal_token_file),
         )
         self._private = Listener(
             private_app(admin),
-            doors.private_listen,
+            settings.private_listen,
             setting="--private-listen",
             max_connections=_PRIVATE_CONNECTIONS,
         )
@@ -189,9 +171,9 @@ class Server:
         stack.push_async_callback(self._private.close, seconds=1.0)
         self._public = Listener(
             public_app(self._receiver),
-            doors.listen,
+            settings.listen,
             setting="--listen",
-            max_connections=doors.max_connections,
+            max_connections=settings.max_connections,
         )
         await self._public.open()
         stack.push_async_callback(self._public.close, seconds=0.0)
@@ -217,17 +199,16 @@ async def serve(
     Raises:
         StartError: Something only the user can mend stands in the way.
     """
-    doors = Doors(
-        listen=settings.listen,
-        private_listen=settings.private_listen,
-        token=await asyncio.to_thread(_token, settings.internal_token_file),
-        max_connections=settings.max_connections,
-    )
-    async with Server(settings, pipelines=settings.pipelines, doors=doors, clock=clock) as server:
+    async with Server(settings, pipelines=settings.pipelines, clock=clock) as server:
         await server.run(stop)
 
 
-def _token(path: Path | None) -> str | None:
+def read_token(path: Path | None) -> str | None:
+    """Return the private API's token, if a file for it is named.
+
+    Raises:
+        StartError: It cannot be read, or holds nothing.
+    """
     if path is None:
         return None
     try:
