@@ -29,6 +29,11 @@ class Metrics:
         self._buried = self._counter(
             "buried", "Events that became dead letters, by the kind of reason", "pipeline", "reason"
         )
+        self._resent_late = self._counter(
+            "resent_late",
+            "Events delivered over 24 h after an attempt without a clear answer: maybe doubled",
+            "pipeline",
+        )
         self._lag = Histogram(
             f"{_PREFIX}_delivery_seconds",
             "From the receipt of a delivery to Segment's acknowledgement",
@@ -65,6 +70,10 @@ class Metrics:
     def delivered(self, pipeline: str, seconds: float) -> None:
         """Observe the time from receipt to acknowledgement."""
         self._lag.labels(pipeline).observe(seconds)
+
+    def resent_late(self, pipeline: str) -> None:
+        """Count an event that Segment may hold twice: it remembers a messageId for 24 hours."""
+        self._resent_late.labels(pipeline).inc()
 
     def watch(
         self, tallies: Callable[[], Mapping[str, Tally]], parked: Callable[[str], str | None]
