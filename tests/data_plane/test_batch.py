@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saleor_segment_server.message import Message
-from saleor_segment_server.segment import MAX_BYTES, Bisection, learned, pack
+from saleor_segment_server.segment import MAX_BYTES, Bisection, pack, smaller
 from saleor_segment_server.segment.batch import LEAST_BYTES, MAX_MESSAGES, encode
 
 KEY = 'a "write" key with ünicode'
@@ -68,8 +68,8 @@ def test_a_message_too_large_for_the_limit_goes_alone() -> None:
 
 
 def test_the_learned_size_is_half_of_what_was_refused_and_holds_any_message() -> None:
-    assert learned(475_000) == 237_500
-    assert learned(50_000) == LEAST_BYTES > 32_000 + len(body([]))
+    assert smaller(475_000) == 237_500
+    assert smaller(50_000) == LEAST_BYTES > 32_000 + len(body([]))
 
 
 def drive(size: int, poison: set[int]) -> tuple[Bisection, list[tuple[range, list[int]]], int]:
@@ -79,7 +79,7 @@ def drive(size: int, poison: set[int]) -> tuple[Bisection, list[tuple[range, lis
     while (part := bisection.part) is not None:
         requests += 1
         if poison & set(part):
-            bisection.refuse()
+            bisection.refuse("status 400")
         else:
             bisection.accept()
         watched.append((bisection.decided, list(bisection.refused)))
@@ -93,7 +93,7 @@ def test_a_batch_that_is_accepted_is_decided_whole() -> None:
 
 def test_one_poisoned_message_is_found_in_few_requests() -> None:
     bisection, _, requests = drive(500, {300})
-    assert bisection.refused == [300]
+    assert bisection.refused == {300: "status 400"}
     assert requests <= 19
 
 

@@ -12,6 +12,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from saleor_segment_server.contract import SegmentTarget
 from saleor_segment_server.message import Message
+from saleor_segment_server.outbound import Guard
 from saleor_segment_server.segment import Answer, NoAnswer, SegmentClient
 from tests.twins.segment import Fault, SegmentTwin
 
@@ -180,17 +181,19 @@ class NoNames(AbstractResolver):
         pass
 
 
-async def test_names_are_resolved_anew_by_the_connector_that_is_passed_in() -> None:
-    asked = {}
-
-    def connector(**options: Any) -> aiohttp.TCPConnector:
-        asked.update(options)
-        return aiohttp.TCPConnector(resolver=NoNames(), **options)
+async def test_a_name_that_does_not_resolve_is_known_to_have_got_nothing() -> None:
+    def connector() -> aiohttp.TCPConnector:
+        return aiohttp.TCPConnector(resolver=NoNames())
 
     async with SegmentClient(clock=lambda: NOW, connector=connector) as client:
         answer = await client.send(target("https://api.segment.example"), messages(1))
     assert answer == NoAnswer("name not resolved", reached=False)
-    assert 0 < asked["ttl_dns_cache"] <= 300
+
+
+async def test_an_address_the_guard_refuses_gets_nothing(twin: SegmentTwin) -> None:
+    async with SegmentClient(clock=lambda: NOW, connector=Guard().connector) as client:
+        answer = await client.send(target(twin.url), messages(1))
+    assert (answer, len(twin.seen)) == (NoAnswer("address refused", reached=False), 0)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@
 ``Bisection`` takes a refused batch apart. Only the client does I/O.
 """
 
-from saleor_segment_server.segment.batch import MAX_BYTES, Bisection, learned, pack
+from saleor_segment_server.segment.batch import MAX_BYTES, Bisection, pack, smaller
 from saleor_segment_server.segment.client import SegmentClient
 from saleor_segment_server.segment.retry import (
     Answer,
@@ -33,6 +33,6 @@ __all__ = [
     "backoff",
     "clock_skew",
     "judge",
-    "learned",
     "pack",
+    "smaller",
 ]

@@ -16,7 +16,7 @@ MAX_BYTES = 475_000
 MAX_MESSAGES = 500
 """Most messages of a batch."""
 LEAST_BYTES = 40_000
-"""A learned batch size never goes below this: one message of full size still fits."""
+"""A size learned from a 413 never goes below this: one message of full size still fits."""
 
 _SENT_AT = "2026-01-01T00:00:00.000Z"
 
@@ -54,7 +54,7 @@ def pack(
         yield range(start, len(messages))
 
 
-def learned(size: int) -> int:
+def smaller(size: int) -> int:
     """Return the largest body to send from now on where one of ``size`` bytes was too large."""
     return max(size // 2, LEAST_BYTES)
 
@@ -70,8 +70,8 @@ class Bisection:
 
     batch: range
     """The places of its messages."""
-    refused: list[int] = field(default_factory=list)
-    """Places of the messages that were refused by themselves."""
+    refused: dict[int, str] = field(default_factory=dict)
+    """Places of the messages that were refused by themselves, and why."""
     accepted: bool = False
     """Whether any part was."""
 
@@ -101,11 +101,11 @@ class Bisection:
         self._parts.pop()
         self.accepted = True
 
-    def refuse(self) -> None:
+    def refuse(self, why: str) -> None:
         """Note that the part was refused: halve it, or hold its one message to be wrong."""
         part = self._parts.pop()
         if len(part) == 1:
-            self.refused.append(part.start)
+            self.refused[part.start] = why
             return
         middle = len(part) // 2
         self._parts += [part[middle:], part[:middle]]

@@ -14,15 +14,13 @@ import aiohttp
 
 from saleor_segment_server.contract import SegmentTarget
 from saleor_segment_server.message import Message
+from saleor_segment_server.outbound import AddressRefused
 from saleor_segment_server.segment.batch import encode
 from saleor_segment_server.segment.retry import Answer, NoAnswer
 
 _TIMEOUT = 30.0
 """Seconds for a whole attempt."""
 _CONNECT_TIMEOUT = 10.0
-_DNS_TTL = 60
-"""Segment's addresses are not static: it asks for names to be resolved anew, daily at least."""
-_KEEP_ALIVE = 30.0
 _LONGEST_ANSWER = 4096
 """Bytes of an answer that are read; the reason of a refusal lies within."""
 _THREAD_FROM = 64 * 1024
@@ -63,14 +61,15 @@ class SegmentClient:
         self,
         *,
         clock: Callable[[], float],
-        connector: Callable[..., aiohttp.TCPConnector] = aiohttp.TCPConnector,
+        connector: Callable[[], aiohttp.TCPConnector] = aiohttp.TCPConnector,
         timeout: float = _TIMEOUT,
     ) -> None:
         """Nothing is opened yet.
 
         Args:
             clock: Seconds since the epoch, for ``sentAt``.
-            connector: Makes the connector; what guards addresses passes its own.
+            connector: Makes the connector: ``Guard.connector``. It must resolve names anew
+                after a while, for Segment's addresses are not static.
             timeout: Seconds for a whole attempt.
         """
         self._clock = clock
@@ -82,7 +81,7 @@ class SegmentClient:
         tracing = aiohttp.TraceConfig()
         tracing.on_connection_reuseconn.append(_note_reuse)
         self._session = aiohttp.ClientSession(
-            connector=self._connector(ttl_dns_cache=_DNS_TTL, keepalive_timeout=_KEEP_ALIVE),
+            connector=self._connector(),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._timeout,
             trace_configs=[tracing],
@@ -126,7 +125,7 @@ class SegmentClient:
                 beginning = await _beginning(response.content)
                 return Answer(response.status, response.headers, beginning)
         except (aiohttp.ClientError, OSError) as error:
-            return next(failure for kind, failure in _FAILURES if isinstance(error, kind))
+            return _failure(error)
 
     def _headers(self, key: str, attempt: int) -> dict[str, str]:
         headers = {
@@ -140,6 +139,14 @@ class SegmentClient:
 
 async def _note_reuse(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
     context.trace_request_ctx.reused = True
+
+
+def _failure(error: Exception) -> NoAnswer:
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(
+        error.os_error, AddressRefused
+    ):
+        return NoAnswer("address refused", reached=False)
+    return next(failure for kind, failure in _FAILURES if isinstance(error, kind))
 
 
 async def _beginning(content: aiohttp.StreamReader) -> bytes:
