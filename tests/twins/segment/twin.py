@@ -60,6 +60,7 @@ class SegmentTwin(Workspace):
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
+        self.asked += 1
         fault = self.faults.next("tracking", raw)
         if fault and fault.delay:
             await asyncio.sleep(fault.delay)

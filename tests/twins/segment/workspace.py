@@ -46,6 +46,8 @@ class Workspace:
         self.inbox = Inbox(clock=clock)
         self.faults = Faults()
         self.seen: deque[Seen] = deque(maxlen=10_000)
+        self.asked = 0
+        """Tracking requests that came, whether they are answered yet or not."""
         for key in keys:
             self.add_key(key)
 
