@@ -1,0 +1,63 @@
+"""What the journal is told of events that were sent, and what is counted of them."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from saleor_segment_server.errors import JournalUnavailable
+from saleor_segment_server.forwarder.tools import Tools
+from saleor_segment_server.forwarder.window import Ended
+from saleor_segment_server.segment import backoff
+
+log = structlog.get_logger(__name__)
+
+_DEDUP_WINDOW = 24 * 3600.0
+"""Seconds for which Segment remembers a messageId."""
+
+
+class Settling:
+    """Ends one pipeline's events in the journal."""
+
+    def __init__(self, pipeline: str, tools: Tools) -> None:
+        self._id = pipeline
+        self._tools = tools
+
+    async def settle(self, ended: Sequence[Ended]) -> None:
+        """Settle or bury events, for as long as it takes: they have been sent already."""
+        if not ended:
+            return
+        attempt = 0
+        while not await self._committed(ended):
+            await asyncio.sleep(backoff(attempt, self._tools.random()))
+            attempt += 1
+        self._count(ended)
+
+    async def mark_tried(self, seqs: Sequence[int]) -> bool:
+        """Note first attempts without a clear answer; tell whether that is durable."""
+        try:
+            await self._tools.journal.mark_tried(self._id, seqs)
+        except JournalUnavailable as error:
+            log.warning("attempt_not_noted", pipeline=self._id, why=error.reason)
+            return False
+        return True
+
+    async def _committed(self, ended: Sequence[Ended]) -> bool:
+        try:
+            await self._tools.journal.settle(self._id, [one.outcome for one in ended])
+        except JournalUnavailable as error:
+            log.warning("not_settled", pipeline=self._id, events=len(ended), why=error.reason)
+            return False
+        return True
+
+    def _count(self, ended: Sequence[Ended]) -> None:
+        now = self._tools.clock()
+        metrics = self._tools.metrics
+        for one in ended:
+            if one.outcome.why is not None:
+                metrics.buried(self._id, "unmappable" if one.unmappable else "refused")
+                log.warning("buried", pipeline=self._id, seq=one.outcome.seq, why=one.outcome.why)
+                continue
+            metrics.delivered(self._id, now - one.pending.received_at)
+            if one.first_try is not None and now - one.first_try > _DEDUP_WINDOW:
+                metrics.resent_late(self._id)

@@ -1,0 +1,115 @@
+"""The worker of one pipeline: window after window, one batch in flight, until nothing is left."""
+
+import asyncio
+
+import structlog
+
+from saleor_segment_server.contract import Pipeline, PipelineState
+from saleor_segment_server.errors import JournalUnavailable
+from saleor_segment_server.forwarder.pace import Pace, set_within
+from saleor_segment_server.forwarder.sending import Parked, Progress, Sending
+from saleor_segment_server.forwarder.settling import Settling
+from saleor_segment_server.forwarder.tools import Learned, Tools
+from saleor_segment_server.forwarder.window import open_window
+from saleor_segment_server.journal import Tally
+from saleor_segment_server.segment import backoff
+
+log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """Sends one pipeline's events. ``run`` is its life; the rest may be called meanwhile."""
+
+    def __init__(self, pipeline: Pipeline, tools: Tools) -> None:
+        self._id = pipeline.id
+        self._pipeline: Pipeline | None = pipeline
+        self._tools = tools
+        self._settling = Settling(self._id, tools)
+        self._parked: Parked | None = None
+        self._learned = self._nothing_learned()
+        # Something may have to be done; and: the pipeline is another, or gone.
+        self._work, self._changed = asyncio.Event(), asyncio.Event()
+
+    @property
+    def parked(self) -> str | None:
+        """Why nothing is sent until somebody changes something, or ``None``."""
+        return self._parked.why if self._parked else None
+
+    def wake(self) -> None:
+        """Look for pending events now."""
+        self._work.set()
+
+    def update(self, pipeline: Pipeline | None) -> None:
+        """Go on with this Pipeline; ``None``: finish the batch in flight and end."""
+        if pipeline == self._pipeline:
+            return
+        self._pipeline = pipeline
+        self._parked = None
+        self._learned = self._nothing_learned()
+        self._changed.set()
+        self._work.set()
+
+    async def run(self) -> None:
+        """Send until the pipeline is gone."""
+        failures = 0
+        while (pipeline := self._pipeline) is not None:
+            self._work.clear()
+            self._changed.clear()
+            try:
+                if self._may_send(pipeline):
+                    await self._drain(pipeline)
+            except Exception as error:  # noqa: BLE001 - a worker may stumble, but not fall
+                self._tell(error)
+                await set_within(self._changed, backoff(failures, self._tools.random()))
+                failures += 1
+                continue
+            failures = 0
+            await self._work.wait()
+
+    def _nothing_learned(self) -> Learned:
+        return Learned(Pace(self._tools.max_rate, clock=self._tools.clock))
+
+    def _may_send(self, pipeline: Pipeline) -> bool:
+        if pipeline.state is PipelineState.PAUSED:
+            return False
+        if self._parked is None:
+            return True
+        needed = self._parked.until_pending
+        if needed is None or self._tools.journal.tallies().get(self._id, Tally()).pending < needed:
+            return False
+        self._parked = None
+        return True
+
+    async def _drain(self, pipeline: Pipeline) -> None:
+        """Send window after window; the next is mapped while one is on its way."""
+        sending = Sending(
+            settling=self._settling,
+            tools=self._tools,
+            learned=self._learned,
+            changed=self._changed,
+        )
+        journal = self._tools.journal
+        window = await open_window(journal, pipeline, None)
+        while window is not None:
+            ahead = asyncio.ensure_future(open_window(journal, pipeline, window))
+            try:
+                progress = await sending.deliver(window)
+                if progress is not Progress.DONE:
+                    self._stop_at(pipeline, progress)
+                    return
+                window = await ahead
+            finally:
+                ahead.cancel()
+                await asyncio.gather(ahead, return_exceptions=True)
+
+    def _stop_at(self, pipeline: Pipeline, progress: Progress | Parked) -> None:
+        self._work.set()  # what has changed meanwhile is looked at again
+        if isinstance(progress, Parked) and self._pipeline is pipeline:
+            self._parked = progress
+            log.error("parked", pipeline=self._id, why=progress.why)
+
+    def _tell(self, error: Exception) -> None:
+        if isinstance(error, JournalUnavailable):
+            log.warning("journal_unavailable", pipeline=self._id, why=error.reason)
+        else:
+            log.error("forwarding_failed", pipeline=self._id, exc_info=error)
