@@ -23,13 +23,14 @@ from tests.twins.saleor.sending.courier import Courier, render
 from tests.twins.saleor.sending.deliveries import Delivery
 from tests.twins.saleor.sending.outbox import Outbox
 from tests.twins.saleor.shop.catalogue import User
-from tests.twins.saleor.shop.day import Day, Plan, plan_day
+from tests.twins.saleor.shop.day import Day, Placing, Step, plan_day
 from tests.twins.saleor.shop.operations import Shop
 from tests.twins.saleor.state import State
 from tests.twins.saleor.version import Version
 
 _WORKERS = 8
 _PATIENCE = 20.0
+_CLOSING = 0.2
 
 
 class SaleorTwin:
@@ -181,7 +182,9 @@ class SaleorTwin:
             raise TimeoutError(f"after {patience} s: {self.state.outbox.counts()}") from error
 
     async def __aenter__(self) -> Self:
-        self._runner = web.AppRunner(self._application())
+        self._runner = web.AppRunner(
+            self._application(), handler_cancellation=True, shutdown_timeout=_CLOSING
+        )
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port)
         await site.start()
@@ -232,7 +235,7 @@ class SaleorTwin:
             render(self.state, delivery)
         self._courier.submit(delivery)
 
-    async def _play(self, day: Day, plan: Plan, seconds: float) -> None:
+    async def _play(self, day: Day, plan: list[Placing | Step], seconds: float) -> None:
         await day.play(plan, self.shop, seconds)
         self._tell()
 

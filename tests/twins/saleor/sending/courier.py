@@ -69,6 +69,7 @@ class Courier:
             while True:
                 delivery = await self._next(state)
                 delivery.in_flight = True
+                self._changed()
                 try:
                     await self._send(state, session, delivery)
                 finally:

@@ -77,7 +77,7 @@ class Outbox:
     @property
     def is_settled(self) -> bool:
         """Whether nothing is on its way."""
-        self._open = [delivery for delivery in self._open if delivery.outcome == "pending"]
+        self._open = [one for one in self._open if one.outcome == "pending" or one.in_flight]
         return not self._open
 
     def counts(self) -> dict[str, dict[str, int]]:

@@ -13,7 +13,7 @@ from tests.twins.saleor.shop.money import ZERO, Money
 from tests.twins.saleor.shop.orders import GiftCard, Order, OrderDiscount, OrderLine
 from tests.twins.saleor.shop.pricing import Item, PricedLine, Quote, quote
 
-_PROMOTION = global_id("Promotion", "715bec9e-861e-4cd1-a426-ae1501be8be5")
+_PROMOTION = global_id("Promotion", "715bec9e-861e-4cd1-a426-a1501be8be58")
 
 
 class Checkout:

@@ -34,20 +34,26 @@ Action = Callable[[Shop, Order], None]
 
 @dataclass(frozen=True)
 class Placing:
-    """One order of the day."""
+    """An order of the day is placed."""
 
     at: float
-    """When it is placed, as a share of the day."""
+    """When, as a share of the day."""
     channel: str
     email: str
     voucher: str | None
     paid: bool
     """Paid at checkout."""
 
+    def happen(self, shop: Shop, orders: list[Order]) -> None:
+        """Place it, and add it to the day's orders."""
+        orders.append(
+            shop.place_order(self.channel, email=self.email, voucher=self.voucher, paid=self.paid)
+        )
+
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that happens to one order of the day later."""
+    """Something happens to an order of the day."""
 
     at: float
     """When, as a share of the day."""
@@ -55,13 +61,9 @@ class Step:
     """Which of the day's orders."""
     act: Action
 
-
-@dataclass(frozen=True)
-class Plan:
-    """The day's orders, and what happens to them after they were placed; both by time."""
-
-    placings: list[Placing]
-    steps: list[Step]
+    def happen(self, shop: Shop, orders: list[Order]) -> None:
+        """Let it happen."""
+        self.act(shop, orders[self.order])
 
 
 @dataclass
@@ -72,29 +74,24 @@ class Day:
     placed: int = 0
     finished: bool = False
 
-    async def play(self, plan: Plan, shop: Shop, seconds: float) -> None:
+    async def play(self, plan: list[Placing | Step], shop: Shop, seconds: float) -> None:
         """Let the day happen within so many seconds."""
         loop = asyncio.get_running_loop()
         began, orders = loop.time(), list[Order]()
-        # Of two things at one moment the placing comes first: the sort is stable.
-        events: list[Placing | Step] = [*plan.placings, *plan.steps]
-        for event in sorted(events, key=lambda event: event.at):
+        for event in plan:
             await asyncio.sleep(max(0.0, began + event.at * seconds - loop.time()))
-            if isinstance(event, Step):
-                event.act(shop, orders[event.order])
-            else:
-                orders.append(_place(shop, event))
-                self.placed += 1
+            event.happen(shop, orders)
+            self.placed = len(orders)
         self.finished = True
 
 
-def plan_day(rng: Random, orders: int) -> Plan:
-    """Plan a day of so many orders."""
-    times = sorted(rng.uniform(0.0, 0.6) for _ in range(orders))
-    channels, buyers = _deal(rng, _CHANNELS, orders), _deal(rng, _BUYERS, orders)
-    vouchers, fates = _deal(rng, _VOUCHERS, orders), _deal(rng, _FATES, orders)
-    refunds = _deal(rng, _REFUNDS, orders)
-    placings = [
+def plan_day(rng: Random, count: int) -> list[Placing | Step]:
+    """Plan a day of so many orders: what happens, in the order of time."""
+    times = sorted(rng.uniform(0.0, 0.6) for _ in range(count))
+    channels, buyers = _deal(rng, _CHANNELS, count), _deal(rng, _BUYERS, count)
+    vouchers, fates = _deal(rng, _VOUCHERS, count), _deal(rng, _FATES, count)
+    refunds = _deal(rng, _REFUNDS, count)
+    plan: list[Placing | Step] = [
         Placing(
             at=times[number],
             channel=channels[number],
@@ -102,20 +99,15 @@ def plan_day(rng: Random, orders: int) -> Plan:
             voucher=vouchers[number] or None,
             paid=fates[number] == "paid_at_checkout",
         )
-        for number in range(orders)
+        for number in range(count)
     ]
-    steps = [
+    plan += [
         Step(at, number, act)
-        for number in range(orders)
+        for number in range(count)
         for at, act in _timed(rng, times[number], _story(rng, fates[number], refunds[number]))
     ]
-    return Plan(placings, sorted(steps, key=lambda step: step.at))
-
-
-def _place(shop: Shop, placing: Placing) -> Order:
-    return shop.place_order(
-        placing.channel, email=placing.email, voucher=placing.voucher, paid=placing.paid
-    )
+    # Of two things at one moment the placing comes first: the sort is stable.
+    return sorted(plan, key=lambda event: event.at)
 
 
 def _deal(rng: Random, shares: tuple[tuple[str, int], ...], count: int) -> list[str]:
