@@ -14,6 +14,8 @@ from saleor_segment_server.journal.records import Limits
 
 _HOPELESS = 2**20
 """Bytes free below which an I/O error is put down to a full disk."""
+_PAGES_GIVEN = 1000
+"""Pages given to the disk at a time: moving them takes as much of the log."""
 
 
 def disk_is_full(folder: Path) -> bool:
@@ -78,11 +80,15 @@ class Room:
         self._bound(self._limits.size + self._limits.ballast)
 
     def regain(self) -> bool:
-        """Go back to accepting if there is room again, in the file and on the disk."""
+        """Go back to accepting if there is room again, in the file and on the disk.
+
+        Where only the file has some, part of it goes to the disk: asking again gets there.
+        """
         if self._spare() < self._limits.size // 64:
             return False
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         if not self._ballast.take_in():
+            self._db.execute(f"PRAGMA incremental_vacuum({_PAGES_GIVEN})").fetchall()
             return False
         self._bound(self._limits.size)
         self.full = False

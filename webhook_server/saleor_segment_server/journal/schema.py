@@ -133,6 +133,7 @@ def _create(path: Path) -> None:
     os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     with closing(_connect(fresh)) as db:
         db.executescript(
+            "PRAGMA auto_vacuum = INCREMENTAL;"  # so that a full disk can be given pages back
             f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
             f"{_TABLES} COMMIT"
         )
@@ -151,7 +152,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _check(db: sqlite3.Connection, path: Path, *, suspect: bool) -> None:
     if suspect and (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-        raise _damaged(found)
+        raise _damaged(" ".join(found.split()))
     if not path.stat().st_size:  # ours never is: it was cut off
         raise _damaged("the file is empty")
     if _pragma(db, "application_id") != APPLICATION_ID:

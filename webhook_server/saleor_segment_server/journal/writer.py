@@ -2,8 +2,9 @@
 
 All that is queued when a transaction begins goes into it, so the disk is waited for once per
 group, and groups grow as the load does; nothing waits for a group to fill. Any error rolls the
-whole group back. Reading is served between transactions, from start to end, so nothing holds the
-log back.
+whole group back and every waiter hears of it; a group that fills the disk is tried once more, to
+refuse only what is new. Reading is served between transactions, from start to end, so nothing
+holds the log back.
 """
 
 import asyncio
@@ -116,7 +117,7 @@ class Writer:
         if len(writing) < len(jobs):
             self._call(_tell, [_read(store, job) for job in jobs if not job.writes])
         if store.health.wants_care:
-            _care(store, idle=not jobs)
+            _care(store, probing=not writing)
 
     def _gather(self, timeout: float | None) -> list[Job]:
         """Wait for a job, then take all that are there, within the bounds of a group."""
@@ -155,11 +156,15 @@ def _commit(store: Store, jobs: Sequence[Job]) -> list[Answer]:
     """Run jobs in one transaction: all of it is durable, or every waiter hears otherwise."""
     if store.health.corrupt:
         return _refuse(jobs, Trouble.CORRUPT)
+    full = store.room.full
     try:
         with store.transaction():
             answers = [_attempt(store, job) for job in jobs]
     except Exception as error:  # noqa: BLE001 - the thread must live, and everybody be answered
-        return _refuse(jobs, store.health.failed(error))
+        trouble = store.health.failed(error)
+        if trouble is Trouble.FULL and not full:
+            return _commit(store, jobs)  # with the ballast's bytes: only news is refused now
+        return _refuse(jobs, trouble)
     store.health.succeeded()
     return answers
 
@@ -184,10 +189,10 @@ def _refuse(jobs: Iterable[Job], trouble: Trouble) -> list[Answer]:
     return [Answer(job.answer, error=trouble.answer()) for job in jobs]
 
 
-def _care(store: Store, *, idle: bool) -> None:
-    """Try whether what was full or failing works again."""
+def _care(store: Store, *, probing: bool) -> None:
+    """See whether what was full or failing works again."""
     try:
-        if idle and store.health.failing:
+        if probing and store.health.failing:
             store.probe()
             store.health.succeeded()
         store.health.care()
