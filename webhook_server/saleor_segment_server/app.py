@@ -15,7 +15,7 @@ from saleor_segment_server.receiver import LARGEST_BODY, Receiver
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_HEAD_SECONDS = 10.0  # for the head of a request; aiohttp closes a connection that idles longer
+_HEAD_SECONDS = 10.0
 _LINGERING_SECONDS = 1.0  # for the rest of a body that was refused, so that the answer arrives
 _BACKLOG = 1024
 
@@ -64,10 +64,17 @@ class Listener:
         address: ``HOST:PORT``; port 0 takes a free one.
         setting: The flag that names the address, for the error.
         max_connections: Connections beyond this many are closed at once.
+        head_seconds: How long the head of a request may take, or a connection idle.
     """
 
     def __init__(
-        self, app: web.Application, address: str, *, setting: str, max_connections: int
+        self,
+        app: web.Application,
+        address: str,
+        *,
+        setting: str,
+        max_connections: int,
+        head_seconds: float = _HEAD_SECONDS,
     ) -> None:
         host, _, port = address.rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
@@ -76,7 +83,7 @@ class Listener:
         self._runner = web.AppRunner(
             app,
             access_log=None,
-            keepalive_timeout=_HEAD_SECONDS,
+            keepalive_timeout=head_seconds,
             lingering_time=_LINGERING_SECONDS,
         )
         self._server: asyncio.Server | None = None

@@ -4,6 +4,7 @@ It judges the resolved address at the moment of connecting, so that neither a na
 to something internal nor a name that changes its mind after a check gets through.
 """
 
+import errno
 import ipaddress
 import socket
 from collections.abc import Iterable
@@ -22,6 +23,10 @@ _DNS_SECONDS = 60  # Segment asks that its name be resolved anew within a day; p
 
 class AddressRefused(OSError):  # noqa: N818 - it is what happened
     """Raised when a name resolves to an address that may not be called."""
+
+    def __init__(self, message: str) -> None:
+        """Carry the message where aiohttp looks for it."""
+        super().__init__(errno.EACCES, message)
 
 
 class Guard:

@@ -1,0 +1,87 @@
+"""The private listener: health, metrics, and what the operator asks."""
+
+import json
+from pathlib import Path
+
+from saleor_segment_server.contract import Event
+from tests.data_plane.receiving import PIPELINE_ID, Door, Shop, body, pipeline
+from tests.signing import Signer
+
+
+async def test_it_is_ready_once_the_pipelines_are_read(tmp_path: Path) -> None:
+    async with Door(tmp_path) as door:
+        assert await door.get("/healthz") == (200, "ok\n")
+        assert await door.get("/readyz") == (503, "the Pipelines are not read yet\n")
+        await door.table.replace([])
+        assert await door.get("/readyz") == (200, "ok\n")
+
+
+async def test_a_draining_process_is_unready_and_still_accepts(door: Door, signer: Signer) -> None:
+    door.receiver.draining = True
+    assert await door.get("/readyz") == (503, "shutting down\n")
+    data = body()
+    assert (await door.post(data, signer.sign(data)))[0] == 200
+
+
+async def test_it_tells_what_it_holds(door: Door, shop: Shop, signer: Signer) -> None:
+    for data in (body(), body(order={"id": "2"}), body(__typename="OrderUpdated")):
+        await door.post(data, signer.sign(data))
+    door.parked[PIPELINE_ID] = "Segment answers 401"
+    status, text = await door.get("/internal/v1/pipelines")
+    assert status == 200
+    assert json.loads(text) == {
+        "pipelines": [
+            {
+                "id": PIPELINE_ID,
+                "hash": pipeline(shop.url + "/graphql/").fingerprint(),
+                "state": "Active",
+                "pending": 2,
+                "dead": 1,
+                "delivered": 0,
+                "oldestPendingSince": "2026-11-18T11:06:40+00:00",
+                "lastDeliveredAt": None,
+                "parked": "Segment answers 401",
+            }
+        ]
+    }
+
+
+async def test_pending_events_are_buried_on_demand(door: Door, signer: Signer) -> None:
+    data = body()
+    await door.post(data, signer.sign(data))
+    url = f"{door.private.url}/internal/v1/pipelines/{PIPELINE_ID}/bury"
+    for expected in ({"buried": 1}, {"buried": 0}):
+        async with door.client.post(url) as response:
+            assert await response.json() == expected
+    (letter,) = await door.journal.dead_letters(PIPELINE_ID)
+    assert (letter.event, letter.why) == (Event.ORDER_CREATED, "the integration was deleted")
+    async with door.client.post(url.replace("5bcfe642", "00000000")) as response:
+        assert response.status == 404
+
+
+async def test_a_token_opens_the_internal_api_and_nothing_else_does(tmp_path: Path) -> None:
+    async with Door(tmp_path, token="open-sesame") as door:
+        path = "/internal/v1/pipelines"
+        assert (await door.get(path))[0] == 401
+        assert (await door.get(path, Authorization="Bearer open-sesam"))[0] == 401
+        assert (await door.get(path, Authorization="open-sesame"))[0] == 401
+        assert (await door.get(path, Authorization="Bearer open-sesame"))[0] == 200
+        async with door.client.post(f"{door.private.url}{path}/{PIPELINE_ID}/bury") as response:
+            assert response.status == 401
+        assert (await door.get("/metrics"))[0] == 200
+
+
+async def test_answers_are_counted_and_strangers_leave_no_label(door: Door, signer: Signer) -> None:
+    data = body()
+    await door.post(data, signer.sign(data))
+    await door.post(data, signer.sign(data))
+    await door.post(data, None)
+    await door.post(data, None, path="/webhooks/00000000-0000-4000-8000-00000000abcd/order_created")
+    _, text = await door.get("/metrics")
+    name = "saleor_segment_received_total"
+    assert f'{name}{{outcome="accepted",pipeline="{PIPELINE_ID}"}} 1.0' in text
+    assert f'{name}{{outcome="duplicate",pipeline="{PIPELINE_ID}"}} 1.0' in text
+    assert f'{name}{{outcome="signature_missing",pipeline="{PIPELINE_ID}"}} 1.0' in text
+    assert f'{name}{{outcome="pipeline_unknown",pipeline=""}} 1.0' in text
+    assert "00000000-0000-4000-8000-00000000abcd" not in text
+    assert f'saleor_segment_pending{{pipeline="{PIPELINE_ID}"}} 1.0' in text
