@@ -185,6 +185,13 @@ async def test_an_app_without_permissions_manages_its_own_webhooks(saleor: Saleo
     assert updated["webhook"] == {"isActive": False}
 
 
+async def test_a_test_waits_for_what_the_api_changes(saleor: SaleorTwin) -> None:
+    caller = Caller(saleor, saleor.state.accounts.access_token(saleor.staff()))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(saleor.until(lambda: len(saleor.apps) == 1))
+        tasks.create_task(caller.data(CREATE, i={"name": "ours"}))
+
+
 async def test_names_are_as_long_as_saleors_columns(saleor: SaleorTwin) -> None:
     caller = Caller(saleor, saleor.state.accounts.access_token(saleor.staff()))
     assert (await caller.data(CREATE, i={"name": "n" * 60}))["errors"] == []
@@ -373,7 +380,8 @@ async def test_an_answer_is_lost_on_demand_though_the_mutation_was_carried_out(
     saleor.fail(lose_answer_to="appCreate")
     with pytest.raises(ClientConnectionError):
         await caller.ask(CREATE, i={"name": "ours"})
-    assert [app.name for app in saleor.state.apps.installed()] == ["ours"]
+    assert [app.name for app in saleor.apps] == ["ours"]
+    assert saleor.mutations == ["appCreate"]
     assert await caller.data("{shop{name}}")
 
 

@@ -1,7 +1,20 @@
 """A double of Saleor over real HTTP: its GraphQL API, its shop, and its signed webhooks.
 
 Trusted because it is tested: against captured answers and deliveries of a real Saleor 3.23.28.
-``python -m tests.twins.saleor`` runs it as a process, driven through ``/_twin/``.
+``python -m tests.twins.saleor`` runs it as a process, driven through ``/_twin/``; in a test::
+
+    async with SaleorTwin(time_scale=100) as saleor:
+        saleor.staff("staff@example.com", "password")
+        ...  # let the operator use saleor.api_url
+        order = saleor.shop.place_order(USD, paid=True)
+        saleor.fail(hold_deliveries=True)
+        saleor.shop.refund(order, Decimal("1.50"))
+        saleor.heal()
+        await saleor.settled()
+        assert all(delivery.outcome == "acknowledged" for delivery in saleor.deliveries)
+
+Not modelled: manifests and installations, root-field subscriptions, legacy payloads, synchronous
+webhooks, fulfilments, gifts, vouchers of single products, the address filter.
 """
 
 from tests.twins.saleor.apps import App, Webhook

@@ -40,6 +40,8 @@ class State:
     shop: Shop
     faults: Faults
     site: SiteSettings = field(default_factory=SiteSettings)
+    mutations: list[str] = field(default_factory=list)
+    """Every mutation that was called, as in ``appCreate``, whatever it answered."""
     public_url: str = ""
     """The origin Saleor calls itself, without a trailing slash; known once it listens."""
 

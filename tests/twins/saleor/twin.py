@@ -23,7 +23,7 @@ from tests.twins.saleor.sending.courier import Courier, render
 from tests.twins.saleor.sending.deliveries import Delivery
 from tests.twins.saleor.sending.outbox import Outbox
 from tests.twins.saleor.shop.catalogue import User
-from tests.twins.saleor.shop.day import Day, Placing, Step, plan_day
+from tests.twins.saleor.shop.day import Day, plan_day
 from tests.twins.saleor.shop.operations import Shop
 from tests.twins.saleor.state import State
 from tests.twins.saleor.version import Version
@@ -111,6 +111,16 @@ class SaleorTwin:
         """Every delivery there was, oldest first."""
         return self.state.outbox.log
 
+    @property
+    def apps(self) -> list[App]:
+        """The apps that are installed, by name."""
+        return self.state.apps.installed()
+
+    @property
+    def mutations(self) -> list[str]:
+        """Every mutation that was called, as in ``appCreate``, whatever it answered."""
+        return self.state.mutations
+
     def staff(
         self,
         email: str = "staff@example.com",
@@ -165,7 +175,7 @@ class SaleorTwin:
             raise ValueError("a day is running: wait for its end")
         day = self.day = Day(orders)
         plan = plan_day(Random(f"{self._seed}/day"), orders)
-        self._spawn(self._play(day, plan, seconds))
+        self._spawn(day.play(plan, self.shop, seconds))
         return day
 
     async def settled(self, patience: float = _PATIENCE) -> None:
@@ -173,17 +183,24 @@ class SaleorTwin:
         await self.until(lambda: self.is_settled, patience)
 
     async def until(self, holds: Callable[[], bool], patience: float = _PATIENCE) -> None:
-        """Wait until a condition on the twin holds. Raises ``TimeoutError`` after ``patience``."""
+        """Wait until a condition on the twin holds: it is looked at whenever something changes.
+
+        Raises ``TimeoutError`` after ``patience`` seconds.
+        """
         try:
             async with asyncio.timeout(patience):
                 while not holds():
+                    self._raise_what_broke()
                     await self._changed.wait()
         except TimeoutError as error:
             raise TimeoutError(f"after {patience} s: {self.state.outbox.counts()}") from error
 
     async def __aenter__(self) -> Self:
         self._runner = web.AppRunner(
-            self._application(), handler_cancellation=True, shutdown_timeout=_CLOSING
+            self._application(),
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=_CLOSING,
         )
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port)
@@ -205,15 +222,13 @@ class SaleorTwin:
         self._courier.stop()
         for task in self._tasks:
             task.cancel()
-        results = await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._runner.cleanup()
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
+        self._raise_what_broke()
 
     def _application(self) -> web.Application:
         application = web.Application()
-        endpoint = Endpoint(self.state)
+        endpoint = Endpoint(self.state, changed=self._tell)
         application.router.add_get("/graphql/", endpoint.handle)
         application.router.add_post("/graphql/", endpoint.handle)
         application.router.add_get("/.well-known/jwks.json", self._jwks)
@@ -235,12 +250,22 @@ class SaleorTwin:
             render(self.state, delivery)
         self._courier.submit(delivery)
 
-    async def _play(self, day: Day, plan: list[Placing | Step], seconds: float) -> None:
-        await day.play(plan, self.shop, seconds)
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            report = {"message": "a part of the twin broke", "exception": error, "task": task}
+            asyncio.get_running_loop().call_exception_handler(report)
         self._tell()
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        self._tasks.append(asyncio.create_task(work))
+    def _raise_what_broke(self) -> None:
+        """Raise what ended a worker or a day, if anything did."""
+        for task in self._tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()):
+                raise error
 
     def _tell(self) -> None:
         self._changed.set()

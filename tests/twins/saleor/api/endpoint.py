@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -32,8 +32,9 @@ Answer = tuple[int, dict[str, Any]]
 class Endpoint:
     """The API at ``/graphql/``."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, *, changed: Callable[[], None]) -> None:
         self._state = state
+        self._changed = changed
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one HTTP request, or what a fault makes of it."""
@@ -51,6 +52,8 @@ class Endpoint:
             return web.Response(text=_PLAYGROUND, content_type="text/html")
         caller = Request(self._state, token=bearer(request.headers), ip=_client_ip(request))
         status, answer = self._answer(await request.read(), caller)
+        self._state.mutations += caller.mutations
+        self._changed()
         if faults.lose_answer_to in caller.mutations:
             return _hang_up(request)
         return web.json_response(answer, status=status)

@@ -20,7 +20,7 @@ class Request:
         self.ip = ip
         """The client's address, for the login throttle."""
         self.mutations: list[str] = []
-        """The mutations that were carried out for it."""
+        """The mutations it has called."""
         self._token = token
 
     @classmethod

@@ -26,7 +26,7 @@ def _create(request: Request, args: Args) -> Answer:
     given = args["input"]
     app = _owner(request, given.get("app"))
     changes = _checked(request, app, given)
-    for name in ("targetUrl", "query"):
+    for name in ("targetUrl", "query"):  # without a query Saleor would send its legacy payload
         if not given.get(name):
             raise UserError(name, "This field is required.", "REQUIRED")
     webhook = request.state.apps.add_webhook(app, **({"name": None} | changes))
@@ -119,11 +119,9 @@ def _checked(
 
 def _events(given: Args, subscription: Subscription | None) -> tuple[str, ...]:
     """Events given count first; a query alone brings its own, and an empty list nothing."""
-    named = given.get("events") or [
-        *(given.get("asyncEvents") or ()),
-        *(given.get("syncEvents") or ()),
-    ]
-    if named:
+    if given.get("syncEvents"):
+        raise UserError("syncEvents", "The twin has no synchronous events.", "INVALID")
+    if named := given.get("events") or given.get("asyncEvents"):
         return tuple(named)
     return subscription.events if subscription else ()
 

@@ -65,7 +65,9 @@ class Courier:
         """Send deliveries, one after another, until cancelled."""
         # Saleor opens a connection for each request, and says keep-alive all the same.
         connector = aiohttp.TCPConnector(force_close=True)
-        async with aiohttp.ClientSession(connector=connector, timeout=self._timeout) as session:
+        async with aiohttp.ClientSession(
+            connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
+        ) as session:
             while True:
                 delivery = await self._next(state)
                 delivery.in_flight = True
