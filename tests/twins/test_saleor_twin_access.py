@@ -313,7 +313,20 @@ async def test_only_graphql_with_its_slash_answers(saleor: SaleorTwin) -> None:
             assert response.content_type == "text/html"
 
 
-@pytest.mark.parametrize("body", ["", "no json", "{}", '{"query": ""}', "3", '{"query": "{"}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "no json",
+        "{}",
+        "3",
+        '{"query": ""}',
+        '{"query": "{"}',
+        '{"query": "{shop{name}}", "variables": [1]}',
+        '{"query": "query A{shop{name}}", "operationName": "B"}',
+        '{"query": "subscription{event{issuedAt}}"}',
+    ],
+)
 async def test_a_request_that_is_none_gets_a_400(saleor: SaleorTwin, body: str) -> None:
     async with Caller(saleor).post(body) as response:
         assert response.status == 400

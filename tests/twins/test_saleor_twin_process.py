@@ -1,6 +1,7 @@
 """The twin as a process, driven over HTTP as the demo drives it."""
 
 import asyncio
+import json
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -99,6 +100,7 @@ async def test_deliveries_and_webhooks_are_listed(saleor: SaleorTwin, receiver: 
     (delivery,) = await _get(saleor, "/_twin/deliveries")
     assert (delivery["event"], delivery["outcome"]) == ("ORDER_CREATED", "failed")
     assert delivery["statuses"] == [404]
+    assert delivery["issuedAt"] == json.loads(receiver.received[0].body)["issuedAt"]
     hooks = await _get(saleor, "/_twin/webhooks")
     assert [hook["events"] for hook in hooks] == [[event] for event in EVENTS]
 

@@ -245,6 +245,11 @@ def test_more_than_is_left_is_not_refunded(watched: Watched) -> None:
         watched.shop.refund(order, order.total.gross.amount + 1)
 
 
+def test_what_is_paid_is_not_paid_again(watched: Watched) -> None:
+    with pytest.raises(ValueError, match="is paid"):
+        watched.shop.pay(watched.order(paid=True))
+
+
 def _play(seed: int, count: int) -> tuple[Watched, list[Order]]:
     """Let a day happen at once."""
     watched, orders = Watched(), list[Order]()

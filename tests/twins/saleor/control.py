@@ -1,6 +1,7 @@
 """The twin's own API, for a demo that runs it as a process: ``/_twin/...``."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,7 @@ def _delivery(delivery: Delivery) -> dict[str, Any]:
         "id": delivery.id,
         "event": delivery.event,
         "order": delivery.order.id,
+        "issuedAt": json.loads(delivery.payload).get("issuedAt") if delivery.payload else None,
         "outcome": delivery.outcome,
         "statuses": delivery.statuses,
         "bodySha256": hashlib.sha256(delivery.body).hexdigest() if delivery.payload else None,

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from itertools import count
 from random import Random
 from types import TracebackType
 from typing import Self
@@ -74,6 +75,7 @@ class SaleorTwin:
         """Scheme, host and port it listens on."""
         self.day: Day | None = None
         """The day that was started last."""
+        self._days = count(1)
 
     def _build(self, version: Version, moments: Timekeeper, key: SigningKey) -> State:
         names = Names(Random(f"{self._seed}/server"))
@@ -174,7 +176,7 @@ class SaleorTwin:
         if self.day is not None and not self.day.finished:
             raise ValueError("a day is running: wait for its end")
         day = self.day = Day(orders)
-        plan = plan_day(Random(f"{self._seed}/day"), orders)
+        plan = plan_day(Random(f"{self._seed}/day {next(self._days)}"), orders)
         self._spawn(day.play(plan, self.shop, seconds))
         return day
 

@@ -68,6 +68,8 @@ class Endpoint:
         query = given.get("query") if isinstance(given, dict) else None
         if not isinstance(query, str) or not query:
             return _refused("Must provide a query string.")
+        if not isinstance(given.get("variables") or {}, dict):
+            return _refused("Variables are invalid JSON.")
         try:
             document = parse(query)
         except GraphQLSyntaxError as error:
@@ -83,8 +85,7 @@ class Endpoint:
             return 400, {"errors": [formatted(error) for error in errors]} | free
         if self._is_blocked(caller):
             return 401, _refused("Storefront traffic is not allowed.", _BLOCKED)[1]
-        variables = given.get("variables") or {}
-        if (price := cost(document, variables)) > MAXIMUM_COST:
+        if (price := cost(document, given.get("variables") or {})) > MAXIMUM_COST:
             message = f"The query exceeds the maximum cost of {MAXIMUM_COST}. Actual cost: {price}"
             status, answer = _refused(message)
             return status, answer | {"extensions": _cost(price)}

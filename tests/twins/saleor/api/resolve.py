@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from graphql import (
-    GraphQLField,
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLResolveInfo,
@@ -67,11 +66,11 @@ def executable(minor: tuple[int, int]) -> GraphQLSchema:
             _teach(kind)
         elif isinstance(kind, GraphQLObjectType) and not kind.name.startswith("__"):
             for name, field in kind.fields.items():
-                field.resolve = _resolver(kind, name, field)
+                field.resolve = _resolver(kind, name)
     return schema
 
 
-def _resolver(kind: GraphQLObjectType, name: str, field: GraphQLField) -> Resolver:
+def _resolver(kind: GraphQLObjectType, name: str) -> Resolver:
     if kind.name == "Mutation":
         return _mutation(_MUTATIONS[name])
     if kind.name == "Query":

@@ -67,7 +67,10 @@ class Shop:
 
     def pay(self, order: Order, amount: Decimal | None = None) -> None:
         """Charge a transaction: this much, or what is still owed."""
-        self._till.charge(order, -order.total_balance.amount if amount is None else amount)
+        owed = -order.total_balance.amount
+        if amount is None and owed <= ZERO:
+            raise ValueError(f"order {order.number} is paid")
+        self._till.charge(order, owed if amount is None else amount)
         self._say_paid(order)
 
     def mark_as_paid(self, order: Order) -> None:

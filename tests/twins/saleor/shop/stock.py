@@ -62,7 +62,7 @@ Banana Juice|banana-juice|Juices|reduced||||5.99 1.99
 Mighty Mug|mighty-mug|Homewares|standard|0.125|||29.99 11.99
 Blue Hoodie|blue-hoodie|Sweatshirts|standard||118223580|M|119.95 34.95 1965 5.679
 White Plimsolls|white-plimsolls|Shoes|standard|0.125|||99.99 29.97
-Ground Coffee|ground-coffee||reduced||COFFEE-500|500 g|41.5 12.35 1299 3.457
+Café Crème|ground-coffee||reduced||COFFEE-500|500 g|41.5 12.35 1299 3.457
 Balance Trainers|balance-trainers|Shoes|standard||||319.5 80 7200 24.995
 """
 _PRICE_COLUMNS = (PLN, USD, JPY, KWD)
