@@ -1,6 +1,7 @@
 """What was accepted goes to Segment once, in order, whatever Segment says. All parts are real."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from typing import Any, Self
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from saleor_segment_server.contract import Event, Pipeline
@@ -124,6 +127,11 @@ class Road:
     async def settled(self, count: int = 0, of: str = ID) -> None:
         """Wait until no more than so many are pending."""
         await eventually(lambda: self.tally(of).pending <= count)
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing more will be sent by itself."""
+        return self.tally().pending == 0 or self.forwarder.parked(ID) is not None
 
     async def parked(self, of: str = ID) -> str:
         await eventually(lambda: self.forwarder.parked(of) is not None)
@@ -246,6 +254,19 @@ async def test_a_take_mapped_ahead_sees_the_ledger_of_the_one_on_its_way(road: R
     await road.settled()
     refunds = [m for m in road.twin.inbox.messages() if "Refunded" in m["event"]]
     assert [message["properties"]["total"] for message in refunds] == [10, 20]
+
+
+async def test_the_ledger_holds_wherever_a_body_has_the_orders_id(road: Road) -> None:
+    refunded = RefundedOrder()
+    road.start()
+    for count, amount in enumerate(("10", "20", "30"), 1):
+        refunded.refund_manually(amount)
+        event = orjson.loads(refunded.body())
+        event["order"]["id"] = event["order"].pop("id")  # the last of its fields now
+        await road.accept(orjson.dumps(event), event=Event.ORDER_REFUNDED)
+        await road.twin.inbox.until(count)
+    amounts = [message["properties"]["total"] for message in road.twin.inbox.messages()]
+    assert amounts == [10, 20, 30]
 
 
 # What Segment answers
@@ -674,3 +695,43 @@ async def test_nothing_that_is_logged_holds_a_key_or_a_body(road: Road) -> None:
     said = str(logs)
     assert logs
     assert not [secret for secret in (KEY, "buyer@", "secret", "order-1") if secret in said]
+
+
+# Whatever happens
+
+TROUBLE = st.one_of(
+    st.sampled_from([408, 410, 429, 460, 500, 503]).map(lambda status: Fault(status=status)),
+    st.builds(Fault, st.sampled_from(["reset", "truncate"]), accept=st.booleans()),
+    st.builds(Fault, status=st.just(503), accept=st.just(True)),
+    st.sampled_from([400, 413]).map(lambda status: Fault(status=status)),
+    st.just(Fault()),
+)
+
+
+@given(
+    trouble=st.lists(TROUBLE, max_size=12),
+    poison=st.sets(st.integers(0, 11), max_size=4),
+    rotate_after=st.none() | st.integers(1, 6),
+)
+@settings(max_examples=40, deadline=None)
+async def test_every_event_arrives_once_in_order_or_is_a_dead_letter(
+    trouble: list[Fault], poison: set[int], rotate_after: int | None
+) -> None:
+    refused = [Fault(status=400, times=None, containing=f"order-{n}-") for n in poison]
+    with tempfile.TemporaryDirectory() as folder:
+        async with Road(Path(folder)) as road:
+            await road.use(road.pipeline())
+            road.twin.faults.add(*trouble, *refused)
+            await road.accept(*[order(n, status=f"order-{n}-") for n in range(12)])
+            road.start()
+            if rotate_after:
+                await eventually(lambda: len(road.twin.seen) >= rotate_after or road.rests)
+                await road.use(road.pipeline(segment={"writeKey": NEW_KEY}))
+            await eventually(lambda: road.rests)
+            pending = [f"order-{event.seq - 1}" for event in await road.journal.take(ID)]
+            dead = [f"order-{letter.seq - 1}" for letter in await road.journal.dead_letters()]
+            arrived = road.orders()
+            assert {*arrived, *dead, *pending} == {*names(*range(12))}
+            assert arrived == [name for name in names(*range(12)) if name in arrived]
+            assert not pending or road.forwarder.parked(ID)
+            assert not dead or poison or any(fault.status in {400, 413} for fault in trouble)

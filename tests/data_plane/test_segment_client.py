@@ -2,13 +2,21 @@
 
 import asyncio
 import socket
+import ssl
+import tempfile
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
 import orjson
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from saleor_segment_server.contract import SegmentTarget
 from saleor_segment_server.message import Message
@@ -169,6 +177,33 @@ async def test_tls_that_fails_is_known_to_have_got_nothing(
 ) -> None:
     answer = await client.send(target(twin.url.replace("http:", "https:")), messages(1))
     assert answer == NoAnswer("TLS failed", reached=False)
+
+
+def self_signed() -> ssl.SSLContext:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(pem + certificate.public_bytes(Encoding.PEM))
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context
+
+
+async def test_a_certificate_nobody_vouches_for_is_refused(client: SegmentClient) -> None:
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=self_signed())
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        answer = await client.send(target(f"https://127.0.0.1:{port}"), messages(1))
+    assert answer == NoAnswer("certificate refused", reached=False)
 
 
 class NoNames(AbstractResolver):

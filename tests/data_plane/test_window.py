@@ -7,7 +7,8 @@ from typing import Any
 from saleor_segment_server.contract import Event
 from saleor_segment_server.delivery import Entry, accept_key
 from saleor_segment_server.forwarder.pace import Pace, Slots, set_within
-from saleor_segment_server.forwarder.window import Ended, Window, open_window
+from saleor_segment_server.forwarder.taking import take_window
+from saleor_segment_server.forwarder.window import Ended, Window
 from saleor_segment_server.journal import Limits, Pending, SqliteJournal
 from saleor_segment_server.mapping import OrderEvent, parse
 from tests.data_plane.mapping.shop import RefundedOrder
@@ -62,7 +63,7 @@ def test_an_event_of_two_batches_is_buried_for_what_the_first_refused() -> None:
     opened = window(refunded(1, "10", "20"), created(2))
     assert opened.finish(1, {0: "refused"}) == []
     first, second = opened.finish(3, {})
-    assert (first.outcome.why, second.outcome.why) == ("refused", None)
+    assert (first.why, second.why) == ("refused", None)
     assert first.outcome.change is not None
     assert first.outcome.change.after.refunded == 30
 
@@ -86,9 +87,9 @@ def test_a_mapping_that_fails_unforeseen_tells_where_but_quotes_nothing() -> Non
     event = OrderEvent(Event.ORDER_CREATED, b"{}", Broken(id="order-1"), None)
     opened.add(created(1), event)
     (ended,) = opened.finish(0, {})
-    assert ended.unmappable
-    assert str(ended.outcome.why).startswith("mapping failed: KeyError at test_window.py:")
-    assert "secret" not in str(ended.outcome.why)
+    assert ended.item.unmappable == ended.why
+    assert str(ended.why).startswith("mapping failed: KeyError at test_window.py:")
+    assert "secret" not in str(ended.why)
 
 
 async def test_the_loop_has_its_turn_while_a_large_take_is_mapped(tmp_path: Path) -> None:
@@ -105,7 +106,7 @@ async def test_the_loop_has_its_turn_while_a_large_take_is_mapped(tmp_path: Path
                 await asyncio.sleep(0)
 
         counting = asyncio.create_task(count())
-        opened = await open_window(journal, pipeline(), None)
+        opened = await take_window(journal, pipeline(), None)
         counting.cancel()
     assert opened is not None
     assert (len(opened.messages), turns >= 2 * 500 / 25) == (500, True)

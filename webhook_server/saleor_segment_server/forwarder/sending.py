@@ -101,7 +101,9 @@ class Sending:
                 case Settled():
                     self._tools.metrics.sent(window.pipeline.id, len(part))
                     bisection.accept()
-            attempt = 0
+            if attempt:
+                log.info("segment_answers_again", pipeline=window.pipeline.id, attempts=attempt)
+                attempt = 0
             await self._settle(window, bisection.decided.stop, bisection.refused)
         if bisection.hopeless:
             return self._all_refused(window, batch)
@@ -134,11 +136,12 @@ class Sending:
 
     async def _settle(self, window: Window, decided: int, refused: Mapping[int, str]) -> None:
         ended = window.finish(decided, refused)
-        self._learned.unmappable.extend(one.unmappable for one in ended)
+        self._learned.unmappable.extend(one.item.unmappable is not None for one in ended)
         await self._settling.settle(ended)
 
     def _mapping_is_broken(self, window: Window) -> bool:
-        watched = [*self._learned.unmappable, *(one.unmappable is not None for one in window.items)]
+        these = [item.unmappable is not None for item in window.items]
+        watched = [*self._learned.unmappable, *these]
         bad = sum(watched)
         return bad >= _FEWEST_UNMAPPABLE and bad > _UNMAPPABLE_SHARE * len(watched)
 

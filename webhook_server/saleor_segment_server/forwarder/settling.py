@@ -52,12 +52,12 @@ class Settling:
 
     def _count(self, ended: Sequence[Ended]) -> None:
         now = self._tools.clock()
-        metrics = self._tools.metrics
         for one in ended:
-            if one.outcome.why is not None:
-                metrics.buried(self._id, "unmappable" if one.unmappable else "refused")
-                log.warning("buried", pipeline=self._id, seq=one.outcome.seq, why=one.outcome.why)
-                continue
-            metrics.delivered(self._id, now - one.pending.received_at)
-            if one.first_try is not None and now - one.first_try > _DEDUP_WINDOW:
-                metrics.resent_late(self._id)
+            if one.why is not None:
+                kind = "unmappable" if one.item.unmappable else "refused"
+                self._tools.metrics.buried(self._id, kind)
+                log.warning("buried", pipeline=self._id, seq=one.item.pending.seq, why=one.why)
+            elif one.item.messages:
+                self._tools.metrics.delivered(self._id, now - one.item.pending.received_at)
+                if one.first_try is not None and now - one.first_try > _DEDUP_WINDOW:
+                    self._tools.metrics.resent_late(self._id)

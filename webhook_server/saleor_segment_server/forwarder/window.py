@@ -1,6 +1,5 @@
-"""A window: some pending events of one pipeline, mapped and on their way. Pure but for ``open``."""
+"""A window: some pending events of one pipeline, mapped and on their way. Pure."""
 
-import asyncio
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,13 +7,10 @@ from pathlib import Path
 
 from saleor_segment_server.contract import Pipeline
 from saleor_segment_server.errors import Unmappable
-from saleor_segment_server.journal import LedgerChange, Outcome, Pending, SqliteJournal
+from saleor_segment_server.journal import LedgerChange, Outcome, Pending
 from saleor_segment_server.ledger import LedgerRow
-from saleor_segment_server.mapping import OrderEvent, map_event, parse
+from saleor_segment_server.mapping import OrderEvent, map_event
 from saleor_segment_server.message import Message
-
-_CHUNK = 25
-"""Events mapped before the loop may turn to something else: a millisecond or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +29,16 @@ class Item:
 class Ended:
     """An event whose messages are all through."""
 
-    pending: Pending
-    outcome: Outcome
+    item: Item
+    why: str | None
+    """Why it becomes a dead letter; ``None``: Segment has it, or nothing was to be sent."""
     first_try: float | None
     """When it was first sent without a clear answer, seconds since the epoch."""
-    unmappable: bool
-    """Whether it could not be mapped."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the journal is told."""
+        return Outcome(self.item.pending.seq, self.why, self.item.change)
 
 
 @dataclass
@@ -48,7 +48,8 @@ class Window:
     pipeline: Pipeline
     """The Pipeline they were mapped for; if it changes, they are mapped anew."""
     rows: dict[str, LedgerRow]
-    """What is known of orders once all earlier events and these are through."""
+    """What is known of their orders: at first once all earlier events are through, and as each is
+    added, once it is too."""
     items: list[Item] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
 
@@ -76,7 +77,7 @@ class Window:
         try:
             mapped = map_event(parsed, self.pipeline, before)
         except Exception as error:  # noqa: BLE001 - a mistake in the mapping buries one event, not the shop
-            self.items.append(Item(pending, self._places(0), unmappable=_reason(error)))
+            self.items.append(Item(pending, self._places(0), unmappable=reason(error)))
             return
         change = None
         if mapped.ledger is not None and parsed.order_id:
@@ -122,54 +123,10 @@ class Window:
         why = item.unmappable
         if self._refused and why is None:
             why = next((self._refused[at] for at in item.messages if at in self._refused), None)
-        outcome = Outcome(item.pending.seq, why, item.change)
-        first_try = self._first_try(item.pending)
-        return Ended(item.pending, outcome, first_try, item.unmappable is not None)
+        return Ended(item, why, self._first_try(item.pending))
 
 
-async def open_window(
-    journal: SqliteJournal, pipeline: Pipeline, previous: Window | None
-) -> Window | None:
-    """Take what follows the ``previous`` window and map it; ``None``: there is nothing.
-
-    The loop gets its turn every few events. The rows that ``previous`` leaves behind need not be
-    committed yet, only certain to be before the new window is sent.
-
-    Raises:
-        JournalUnavailable: It cannot be read.
-    """
-    after = previous.last_seq if previous else 0
-    pending = await journal.take(pipeline.id, after=after)
-    if not pending:
-        return None
-    parsed: list[OrderEvent | str] = []
-    for place, event in enumerate(pending):
-        await _breathe(place)
-        parsed.append(_parse(event))
-    ids = {event.order_id for event in parsed if isinstance(event, OrderEvent) and event.order_id}
-    rows = await journal.ledger(pipeline.id, ids)
-    if previous:
-        rows |= {order_id: previous.rows[order_id] for order_id in ids & previous.rows.keys()}
-    window = Window(pipeline, rows)
-    for place, (event, read) in enumerate(zip(pending, parsed, strict=True)):
-        await _breathe(place)
-        window.add(event, read)
-    return window
-
-
-async def _breathe(place: int) -> None:
-    if place % _CHUNK == _CHUNK - 1:
-        await asyncio.sleep(0)
-
-
-def _parse(pending: Pending) -> OrderEvent | str:
-    try:
-        return parse(pending.event, pending.body)
-    except Exception as error:  # noqa: BLE001 - as for mapping
-        return _reason(error)
-
-
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """Say what is wrong; of an error nobody foresaw only type and place, for it may quote data."""
     if isinstance(error, Unmappable):
         return f"unmappable: {error}"

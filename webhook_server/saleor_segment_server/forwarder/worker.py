@@ -9,8 +9,8 @@ from saleor_segment_server.errors import JournalUnavailable
 from saleor_segment_server.forwarder.pace import Pace, set_within
 from saleor_segment_server.forwarder.sending import Parked, Progress, Sending
 from saleor_segment_server.forwarder.settling import Settling
+from saleor_segment_server.forwarder.taking import take_window
 from saleor_segment_server.forwarder.tools import Learned, Tools
-from saleor_segment_server.forwarder.window import open_window
 from saleor_segment_server.journal import Tally
 from saleor_segment_server.segment import backoff
 
@@ -89,9 +89,9 @@ class Worker:
             changed=self._changed,
         )
         journal = self._tools.journal
-        window = await open_window(journal, pipeline, None)
+        window = await take_window(journal, pipeline, None)
         while window is not None:
-            ahead = asyncio.ensure_future(open_window(journal, pipeline, window))
+            ahead = asyncio.ensure_future(take_window(journal, pipeline, window))
             try:
                 progress = await sending.deliver(window)
                 if progress is not Progress.DONE:

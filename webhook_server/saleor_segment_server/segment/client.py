@@ -31,8 +31,8 @@ _GZIP = 31
 
 _FAILURES: Sequence[tuple[type[Exception], NoAnswer]] = (
     (aiohttp.ClientConnectorDNSError, NoAnswer("name not resolved", reached=False)),
-    (aiohttp.ClientSSLError, NoAnswer("TLS failed", reached=False)),
     (aiohttp.ClientConnectorCertificateError, NoAnswer("certificate refused", reached=False)),
+    (aiohttp.ClientSSLError, NoAnswer("TLS failed", reached=False)),
     (aiohttp.ClientConnectorError, NoAnswer("not reachable", reached=False)),
     (aiohttp.ConnectionTimeoutError, NoAnswer("not reachable", reached=False)),
     (TimeoutError, NoAnswer("timeout")),
