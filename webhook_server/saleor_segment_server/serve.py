@@ -124,6 +124,7 @@ class Server:
             metrics=metrics,
             clock=clock,
             random=random.random,
+            max_rate=settings.max_rate,
         )
         metrics.watch(self._journal.tallies, self._forwarder.parked)
         self._source = FileSource(self._pipelines, table, broken=metrics.pipelines_broken.set)

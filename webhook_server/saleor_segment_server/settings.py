@@ -88,6 +88,9 @@ class ReceivingSettings(CommonSettings):
     """Bytes the journal may grow to; keep it below the volume's size."""
     ballast: Size = 64 * 2**20
     """Bytes set aside so that a full disk can still settle what was sent."""
+    max_rate: Annotated[int | None, Field(ge=1)] = None
+    """Messages per second sent for one shop; without it as fast as Segment takes them. Segment
+    recommends at most 1000 per workspace: set it where a backlog would run into its limits."""
 
 
 class ServeSettings(ReceivingSettings):
