@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -13,6 +14,13 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 def b64(data: bytes) -> str:
     """Return unpadded base64url."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+@lru_cache(maxsize=8)  # loading checks the key, which takes as long as ten signatures
+def _loaded(pem: bytes) -> rsa.RSAPrivateKey:
+    key = serialization.load_pem_private_key(pem, None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key
 
 
 @dataclass(frozen=True)
@@ -35,9 +43,7 @@ class Signer:
         )
 
     def key(self) -> rsa.RSAPrivateKey:
-        key = serialization.load_pem_private_key(self.pem, None)
-        assert isinstance(key, rsa.RSAPrivateKey)
-        return key
+        return _loaded(self.pem)
 
     def jwk(self) -> dict[str, Any]:
         numbers = self.key().public_key().public_numbers()

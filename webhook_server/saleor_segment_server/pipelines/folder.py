@@ -89,8 +89,10 @@ class FileSource:
             return
         pipelines = read_pipelines(content, str(self._path))
         self.broken = None
+        first = not self._table.synced
         await self._table.replace(pipelines)
-        log.info("pipelines_read", path=str(self._path), pipelines=len(pipelines))
+        if not first:  # a start that fails later says just why
+            log.info("pipelines_read", path=str(self._path), pipelines=len(pipelines))
 
     def _content_if_changed(self) -> str | None:
         """Return the file's text unless it is what was read before."""

@@ -1,0 +1,262 @@
+"""``saleor-segment serve`` as a process: Saleor's deliveries in, Segment's messages out."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import yaml
+
+from tests.data_plane.receiving import APP_ID, PIPELINE_ID, Shop
+from tests.signing import Signer
+from tests.system.programs import Program, saleor_segment, until
+from tests.twins.segment import Fault, SegmentTwin
+
+KEY, NEXT_KEY = "k" * 32, "n" * 32
+
+
+@pytest.fixture(scope="module")
+def signer() -> Signer:
+    return Signer.new()
+
+
+@dataclass
+class Stand:
+    """A shop, a Segment and a file of Pipelines, around a server that comes and goes."""
+
+    folder: Path
+    shop: Shop
+    segment: SegmentTwin
+    client: aiohttp.ClientSession
+    numbers: Iterator[int] = field(default_factory=lambda: iter(range(10**6)))
+    acknowledged: set[str] = field(default_factory=set)
+    pipelines: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "pipelines.yaml"
+
+    def write(self, *, key: str | None = KEY, state: str = "Active", **more: Any) -> None:
+        pipeline = {
+            "id": PIPELINE_ID,
+            "saleor": {"apiUrl": self.shop.url + "/graphql/", "appIds": [APP_ID]},
+            "events": ["ORDER_CREATED"],
+            "segment": {"endpoint": self.segment.url} | ({"writeKey": key} if key else {}),
+            "salt": "00112233445566778899aabbccddeeff",
+            "state": state,
+        } | more
+        self.file.write_text(yaml.safe_dump({"pipelines": [pipeline]}))
+
+    def arguments(self) -> list[str]:
+        return [
+            *("serve", "--pipelines", str(self.file), "--data-dir", str(self.folder / "data")),
+            *("--listen", "127.0.0.1:0", "--private-listen", "127.0.0.1:0"),
+            *("--allow-loopback", "--ballast", "1Mi"),
+        ]
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator["Serving"]:
+        async with saleor_segment(*self.arguments()) as program:
+            told = await program.logged("listening")
+            yield Serving(self, program, told["public"], told["private"])
+
+    def arrived(self) -> set[str]:
+        return {m["properties"]["order_id"] for m in self.segment.inbox.messages()}
+
+
+@dataclass
+class Serving:
+    """A server that runs."""
+
+    stand: Stand
+    program: Program
+    url: str
+    private: str
+
+    async def order(self, signer: Signer) -> int:
+        """Deliver the creation of one more order; remember it if it was acknowledged."""
+        order_id = f"order-{next(self.stand.numbers)}"
+        body = (
+            f'{{"__typename": "OrderCreated", "issuedAt": "{datetime.now(UTC).isoformat()}",'
+            f' "recipient": {{"id": "{APP_ID}"}}, "order": {{"id": "{order_id}", "lines": []}}}}'
+        ).encode()
+        headers = {"Content-Type": "application/json", "Saleor-Signature": signer.sign(body)}
+        url = f"{self.url}/webhooks/{PIPELINE_ID}/order_created"
+        async with self.stand.client.post(url, data=body, headers=headers) as response:
+            if response.status == 200:
+                self.stand.acknowledged.add(order_id)
+            return response.status
+
+    async def report(self) -> dict[str, Any]:
+        async with self.stand.client.get(f"{self.private}/internal/v1/pipelines") as response:
+            (report,) = (await response.json())["pipelines"]
+            return dict(report)
+
+
+@pytest.fixture
+async def stand(tmp_path: Path, signer: Signer) -> AsyncIterator[Stand]:
+    async with (
+        Shop(signer).serving() as shop,
+        SegmentTwin(keys=[KEY]) as segment,
+        aiohttp.ClientSession() as client,
+    ):
+        stand = Stand(tmp_path, shop, segment, client)
+        stand.write()
+        yield stand
+
+
+async def test_an_acknowledged_order_arrives(stand: Stand, signer: Signer) -> None:
+    async with stand.serving() as serving:
+        assert await serving.order(signer) == 200
+        await until(lambda: stand.arrived() == stand.acknowledged)
+        await until(lambda: settled(serving))
+        assert await serving.program.end(signal.SIGTERM) == 0
+
+
+async def test_a_new_write_key_is_in_use_within_two_seconds_and_nothing_is_lost(
+    stand: Stand, signer: Signer
+) -> None:
+    stand.segment.add_key(NEXT_KEY)
+    async with stand.serving() as serving:
+        assert await serving.order(signer) == 200
+        await until(lambda: stand.arrived() == stand.acknowledged)
+        stand.segment.revoke_key(KEY)
+        held = (await serving.report())["hash"]
+        stand.write(key=NEXT_KEY)
+        await until(lambda: changed(serving, held), seconds=2)
+        for _ in range(20):
+            assert await serving.order(signer) == 200
+        await until(lambda: stand.arrived() == stand.acknowledged)
+    assert KEY not in serving.program.text
+    assert NEXT_KEY not in serving.program.text
+
+
+async def test_a_paused_pipeline_keeps_and_then_sends(stand: Stand, signer: Signer) -> None:
+    stand.write(key=None, state="Paused")
+    async with stand.serving() as serving:
+        for _ in range(3):
+            assert await serving.order(signer) == 200
+        assert (await serving.report())["pending"] == 3
+        stand.write()
+        await until(lambda: stand.arrived() == stand.acknowledged)
+
+
+async def test_a_broken_file_changes_nothing_and_is_said_once(stand: Stand, signer: Signer) -> None:
+    async with stand.serving() as serving:
+        stand.file.write_text("pipelines: [")
+        told = await serving.program.logged("pipelines_unreadable")
+        assert told["problem"].startswith(f"{stand.file}:1: ")
+        assert await serving.order(signer) == 200
+        await until(lambda: stand.arrived() == stand.acknowledged)
+    assert serving.program.text.count("pipelines_unreadable") == 1
+
+
+async def test_kill_9_loses_nothing_that_was_acknowledged(stand: Stand, signer: Signer) -> None:
+    for _ in range(5):
+        async with stand.serving() as serving:
+            posting = [asyncio.create_task(serving.order(signer)) for _ in range(40)]
+            await posting[10]
+            serving.program.process.kill()
+            await asyncio.gather(*posting, return_exceptions=True)
+    async with stand.serving():
+        await until(lambda: stand.arrived() >= stand.acknowledged)
+    assert len(stand.acknowledged) >= 50
+    totals = stand.segment.inbox.totals()
+    assert totals["doubled"] == 0, totals
+
+
+async def test_a_stop_under_load_is_quick_and_loses_nothing(stand: Stand, signer: Signer) -> None:
+    async with stand.serving() as serving:
+        posting = [asyncio.create_task(serving.order(signer)) for _ in range(100)]
+        await posting[10]
+        began = time.monotonic()
+        assert await serving.program.end(signal.SIGTERM) == 0
+        assert time.monotonic() - began < 10
+        await asyncio.gather(*posting, return_exceptions=True)
+    async with stand.serving():
+        await until(lambda: stand.arrived() == stand.acknowledged)
+
+
+async def test_what_segment_refuses_for_good_waits_for_a_new_key(
+    stand: Stand, signer: Signer
+) -> None:
+    stand.segment.faults.add(Fault(status=401, times=1000))
+    async with stand.serving() as serving:
+        assert await serving.order(signer) == 200
+        await until(lambda: parked(serving))
+        assert (await serving.report())["pending"] == 1
+        stand.segment.faults.clear()
+        stand.segment.add_key(NEXT_KEY)
+        stand.write(key=NEXT_KEY)
+        await until(lambda: stand.arrived() == stand.acknowledged)
+        assert await until(lambda: settled(serving))
+
+
+async def changed(serving: Serving, held: str) -> bool:
+    return bool((await serving.report())["hash"] != held)
+
+
+async def parked(serving: Serving) -> bool:
+    return (await serving.report())["parked"] is not None
+
+
+async def settled(serving: Serving) -> bool:
+    report = await serving.report()
+    return report["pending"] == 0 and report["parked"] is None
+
+
+# what cannot start
+
+
+async def refused(*arguments: str | Path) -> str:
+    async with saleor_segment(*arguments) as program:
+        code = await program.ended()
+    assert code == 2, program.text
+    assert len(program.lines) == 1, program.text
+    return program.text
+
+
+async def test_a_second_process_on_one_folder_is_refused(stand: Stand) -> None:
+    async with stand.serving():
+        assert str(stand.folder / "data") in await refused(*stand.arguments())
+
+
+async def test_a_port_in_use_is_refused(stand: Stand) -> None:
+    _, _, port = stand.shop.url.rpartition(":")
+    arguments = [a.replace("127.0.0.1:0", f"127.0.0.1:{port}") for a in stand.arguments()]
+    assert f"127.0.0.1:{port}" in await refused(*arguments)
+
+
+async def test_a_folder_that_cannot_be_written_is_refused(stand: Stand) -> None:
+    blocked = stand.folder / "blocked"
+    blocked.write_text("")
+    arguments = [str(blocked / "data") if "/data" in a else a for a in stand.arguments()]
+    assert str(blocked) in await refused(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("pipelines: [", ":1: "),
+        ("pipelines:\n- idd: 1\n", ":2: pipelines.0.idd: is no field here: did you mean id?"),
+        ("", "documents instead of one"),
+    ],
+)
+async def test_a_broken_file_at_the_start_is_refused(stand: Stand, content: str, says: str) -> None:
+    stand.file.write_text(content)
+    text = await refused(*stand.arguments())
+    assert str(stand.file) in text
+    assert says in text
+
+
+async def test_a_blank_internal_token_is_refused(stand: Stand) -> None:
+    token = stand.folder / "token"
+    token.write_text("\n")
+    assert str(token) in await refused(*stand.arguments(), "--internal-token-file", token)
