@@ -1,0 +1,174 @@
+"""What the servers hold and how far they are: their private API, read from every one of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from saleor_segment_operator.errors import Unavailable
+from saleor_segment_operator.resource import Reason
+
+T = TypeVar("T")
+
+Addresses = Callable[[], Awaitable[Sequence[str]]]
+"""Returns the base URLs of all servers that are ready now, as in ``http://10.1.2.3:8081``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What all servers together have of one Pipeline's events."""
+
+    pending: int
+    """Events accepted and not yet sent."""
+    dead: int
+    """Events that could not be sent and are kept."""
+    delivered: int
+    """Events that Segment accepted."""
+    oldest_pending_since: datetime | None = None
+    """When the oldest event that waits was accepted."""
+    last_delivered_at: datetime | None = None
+    """When Segment last accepted a batch."""
+    parked: str | None = None
+    """Why sending has stopped until key or spec change, where it has."""
+
+    @property
+    def received(self) -> bool:
+        """Whether any event came in."""
+        return self.pending + self.dead + self.delivered > 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """One server's word on one Pipeline."""
+
+    fingerprint: str
+    totals: Totals
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> "_Report":
+        totals = Totals(
+            pending=int(document["pending"]),
+            dead=int(document["dead"]),
+            delivered=int(document["delivered"]),
+            oldest_pending_since=_time(document["oldestPendingSince"]),
+            last_delivered_at=_time(document["lastDeliveredAt"]),
+            parked=document["parked"],
+        )
+        return cls(str(document["hash"]), totals)
+
+
+class Servers:
+    """All servers of this installation; use it as an async context manager.
+
+    What one of them does not answer is unknown of all: every method raises ``Unavailable`` then,
+    so that a server out of reach never makes a total smaller or a Pipeline seem held everywhere.
+
+    Args:
+        addresses: Finds the servers.
+        token: The bearer token of their private API, where it asks for one.
+        timeout: Seconds for a whole call.
+    """
+
+    def __init__(self, addresses: Addresses, *, token: str | None, timeout: float = 5.0) -> None:
+        self._addresses = addresses
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._client = httpx.AsyncClient(headers=headers, timeout=timeout, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        """Open the session; connections are made when they are needed."""
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        await self._client.__aexit__(kind, error, trace)
+
+    async def held(self, pipeline_id: str, fingerprint: str) -> bool:
+        """Tell whether every ready server holds the Pipeline with this ``fingerprint``."""
+        reports = await self._reports(pipeline_id)
+        return all(report is not None and report.fingerprint == fingerprint for report in reports)
+
+    async def totals(self, pipeline_id: str) -> Totals:
+        """Add up what every ready server has of the Pipeline's events.
+
+        Raises:
+            Unavailable: Also where one does not hold the Pipeline: what it has is not known then.
+        """
+        reports = await self._reports(pipeline_id)
+        known = [report.totals for report in reports if report is not None]
+        if len(known) < len(reports):
+            raise Unavailable(
+                Reason.PIPELINE_PENDING, "A server does not hold the Pipeline yet: asked again."
+            )
+        return _sum(known)
+
+    async def bury(self, pipeline_id: str) -> None:
+        """Have every ready server make dead letters of the Pipeline's events that still wait."""
+        await self._of_all(lambda address: self._bury(address, pipeline_id))
+
+    async def _reports(self, pipeline_id: str) -> list[_Report | None]:
+        return await self._of_all(lambda address: self._report(address, pipeline_id))
+
+    async def _of_all(self, ask: Callable[[str], Awaitable[T]]) -> list[T]:
+        addresses = await self._addresses()
+        if not addresses:
+            raise _unreachable("No server is ready: see the servers' pods and logs.")
+        answers = await asyncio.gather(*map(ask, addresses), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return [answer for answer in answers if not isinstance(answer, BaseException)]
+
+    async def _report(self, address: str, pipeline_id: str) -> _Report | None:
+        response = await self._ask("GET", f"{address}/internal/v1/pipelines")
+        try:
+            documents = {one["id"]: one for one in response.json()["pipelines"]}
+            found = documents.get(pipeline_id)
+            return None if found is None else _Report.parse(found)
+        except (KeyError, TypeError, ValueError) as error:
+            raise _unreachable(f"The server at {address} answers what we cannot read.") from error
+
+    async def _bury(self, address: str, pipeline_id: str) -> None:
+        url = f"{address}/internal/v1/pipelines/{pipeline_id}/bury"
+        await self._ask("POST", url, fine=httpx.codes.NOT_FOUND)  # it never had any
+
+    async def _ask(self, method: str, url: str, *, fine: int | None = None) -> httpx.Response:
+        try:
+            response = await self._client.request(method, url)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise _unreachable(f"No answer from {url} ({type(error).__name__}).") from error
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            raise _unreachable(f"{url} refuses our token: give both sides the same one.")
+        if not response.is_success and response.status_code != fine:
+            raise _unreachable(f"{url} answers HTTP {response.status_code}.")
+        return response
+
+
+def _unreachable(message: str) -> Unavailable:
+    return Unavailable(Reason.SERVERS_UNREACHABLE, message)
+
+
+def _sum(all_totals: Sequence[Totals]) -> Totals:
+    waits = [one.oldest_pending_since for one in all_totals if one.oldest_pending_since]
+    deliveries = [one.last_delivered_at for one in all_totals if one.last_delivered_at]
+    return Totals(
+        pending=sum(one.pending for one in all_totals),
+        dead=sum(one.dead for one in all_totals),
+        delivered=sum(one.delivered for one in all_totals),
+        oldest_pending_since=min(waits, default=None),
+        last_delivered_at=max(deliveries, default=None),
+        parked=next((one.parked for one in all_totals if one.parked), None),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
