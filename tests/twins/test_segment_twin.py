@@ -167,6 +167,12 @@ async def test_answers_400_to_what_is_not_json(
         assert answer.status == 400
 
 
+async def test_answers_400_to_what_is_no_gzip(http: aiohttp.ClientSession) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    async with http.post("/v1/batch", data=b"nonsense", headers=headers) as answer:
+        assert answer.status == 400
+
+
 # What it answers 200 to and drops
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import zlib
 from base64 import b64decode
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
@@ -46,7 +47,11 @@ class SegmentTwin(Workspace):
         app.router.add_get("/login", self._login)
         app.router.add_routes(control.routes(self))
         self._runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0
+            app,
+            access_log=None,
+            auto_decompress=False,  # what is no gzip is Segment's to answer
+            handler_cancellation=True,
+            shutdown_timeout=1.0,
         )
         await self._runner.setup()
         await web.TCPSite(self._runner, *self._address).start()
@@ -59,7 +64,7 @@ class SegmentTwin(Workspace):
         await self._runner.cleanup()
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
-        raw = await request.read()
+        raw = _decompressed(await request.read(), request)
         self.asked += 1
         fault = self.faults.next("tracking", raw)
         if fault and fault.delay:
@@ -112,6 +117,15 @@ class SegmentTwin(Workspace):
 
     async def _date(self, _: web.BaseRequest, answer: web.StreamResponse) -> None:
         answer.headers["Date"] = formatdate(self.clock(), usegmt=True)
+
+
+def _decompressed(data: bytes, request: web.Request) -> bytes:
+    if request.headers.get("Content-Encoding") != "gzip":
+        return data
+    try:
+        return zlib.decompressobj(wbits=31).decompress(data, LONGEST_READ)
+    except zlib.error:
+        return b""  # malformed, as any other that is no JSON
 
 
 def _require_json(request: web.Request) -> None:
