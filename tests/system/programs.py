@@ -118,9 +118,7 @@ def saleor_segment(*arguments: str | Path, folder: Path | None = None) -> Progra
     return Program(["-c", command, *map(str, arguments), "--log-format", "json"], folder)
 
 
-async def until(
-    test: Callable[[], Any], *, seconds: float = 20.0, every: float = 0.02, what: str = ""
-) -> Any:
+async def until(test: Callable[[], Any], *, seconds: float = 20.0, every: float = 0.02) -> Any:
     """Return what ``test`` returns once it is true; it may be async."""
     async with asyncio.timeout(seconds):
         while True:
