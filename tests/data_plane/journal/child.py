@@ -108,10 +108,29 @@ async def fill_disk(path: Path) -> None:
         say("accepted", await journal.accept(entry(next(bodies))))
 
 
+async def crowd_out(path: Path) -> None:
+    """Let another file take all the volume has left; come up and settle in spite of it."""
+    async with open_journal(path) as journal:
+        for number in range(100):
+            await journal.accept(entry(b"%01000d" % number))
+    other = path.parent / "other"
+    with suppress(OSError), other.open("wb", buffering=0) as file:
+        while file.write(bytes(512)):
+            pass
+    async with open_journal(path) as journal:
+        await journal.settle(SHOP, [Outcome(pending.seq) for pending in await journal.take(SHOP)])
+        say("pending", journal.tallies()[SHOP].pending)
+        other.unlink()
+        while not journal.healthy:
+            await journal.take(SHOP)
+        say("accepted", await journal.accept(entry()))
+
+
 TASKS: dict[str, Callable[[Path], Coroutine[None, None, None]]] = {
     "open": just_open,
     "work": work,
     "fill-disk": fill_disk,
+    "crowd-out": crowd_out,
 }
 
 if __name__ == "__main__":

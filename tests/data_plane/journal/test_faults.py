@@ -179,19 +179,34 @@ async def test_a_disk_that_keeps_failing_makes_it_unhealthy_until_it_works_again
         assert await bodies(journal) == [b"before", b"after"]
 
 
-async def test_a_full_volume_stops_accepting_only(tmp_path: Path) -> None:
-    unshare = shutil.which("unshare")
+@pytest.fixture
+async def tiny_volume(tmp_path: Path) -> tuple[str, ...]:
+    """What to put before a command so that it sees a volume of 16 MiB at ``tmp_path``."""
     script = 'mount -t tmpfs -o size=16m none "$1" && shift && exec "$@"'
-    around = (str(unshare), "-Urm", "sh", "-c", script, "sh", str(tmp_path))
-    if unshare is None or not await succeeds(*around, "true"):
+    around = (shutil.which("unshare") or "", "-Urm", "sh", "-c", script, "sh", str(tmp_path))
+    if not around[0] or not await succeeds(*around, "true"):
         pytest.skip("a small file system cannot be mounted here (user namespaces are off)")
-    async with child("fill-disk", tmp_path / "data" / "journal.db", *around) as (process, out):
-        said = (await out.read()).decode().splitlines()
+    return around
+
+
+async def test_a_full_volume_stops_accepting_only(
+    files: SqliteFiles, tiny_volume: tuple[str, ...]
+) -> None:
+    async with child("fill-disk", files.path, *tiny_volume) as (process, out):
+        first, second, *rest = (await out.read()).decode().splitlines()
         assert await process.wait() == 0
-    first, second, *rest = said
     assert first.startswith("full with 1")
     assert second.startswith("full with 1")
     assert rest == ["lost 0", "accepted True"]
+
+
+async def test_a_volume_that_others_fill_is_come_up_on(
+    files: SqliteFiles, tiny_volume: tuple[str, ...]
+) -> None:
+    async with child("crowd-out", files.path, *tiny_volume) as (process, out):
+        said = (await out.read()).decode().splitlines()
+        assert await process.wait() == 0
+    assert said == ["pending 0", "accepted True"]
 
 
 async def succeeds(*command: str) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from saleor_segment_server.errors import JournalUnavailable, StartError
 from saleor_segment_server.journal import Outcome
-from saleor_segment_server.journal.schema import upgrade
+from saleor_segment_server.journal.schema import open_database, upgrade
 from tests.data_plane.journal.child import child
 from tests.data_plane.journal.stores import SHOP, Clock, SqliteFiles, entry
 
@@ -52,15 +52,11 @@ async def test_nobody_else_can_read_the_bodies(files: SqliteFiles) -> None:
 
 
 async def test_a_commit_waits_for_the_disk(files: SqliteFiles) -> None:
-    """Power cannot be cut here, so at least the settings that stand for it are held."""
-    async with files.open() as journal:
-        level, mode = await journal._read(
-            lambda store: tuple(
-                store._db.execute(f"PRAGMA {name}").fetchone()[0]
-                for name in ("synchronous", "journal_mode")
-            )
-        )
-    assert (level, mode) == (2, "wal")
+    """Power cannot be cut here, so the settings that stand for it are held."""
+    await fill(files, 1)
+    with closing(open_database(files.path, suspect=False)) as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
 
 
 async def test_a_second_process_is_told_whose_the_folder_is(files: SqliteFiles) -> None:
@@ -114,6 +110,21 @@ async def test_an_older_journal_is_brought_up_step_by_step_or_not_at_all(
         steps[2] = "CREATE TABLE more (id)"
         upgrade(db, files.path, to=3, steps=steps)
         assert db.execute("PRAGMA user_version").fetchone() == (3,)
+
+
+async def test_events_of_a_kind_that_only_a_newer_release_knows_wait_for_it(
+    files: SqliteFiles,
+) -> None:
+    async with files.open() as journal:
+        for why in (None, None, "too_old", "too_old"):
+            await journal.accept(entry(why=why))
+    with closing(sqlite3.connect(files.path)) as db:
+        db.execute("UPDATE event SET kind = 'ORDER_TELEPORTED' WHERE seq % 2")
+        db.commit()
+    async with files.open() as journal:
+        assert [pending.seq for pending in await journal.take(SHOP)] == [2]
+        assert [letter.seq for letter in await journal.dead_letters()] == [4]
+        assert journal.tallies()[SHOP].pending == 2
 
 
 async def test_another_programs_database_is_left_alone(files: SqliteFiles) -> None:

@@ -26,13 +26,8 @@ def locked(path: Path) -> Iterator[None]:
     """
     lock = _open_lock(path)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(lock, path)
         yield
-    except BlockingIOError:
-        raise StartError(
-            f"the data folder {path.parent} is in use by another process: stop that one, or "
-            "choose another folder with --data-dir"
-        ) from None
     finally:
         os.close(lock)
 
@@ -45,6 +40,21 @@ def _open_lock(path: Path) -> int:
         raise StartError(
             f"the data folder {path.parent} is not writable ({error.strerror}): let this user "
             "write there, or choose another folder with --data-dir"
+        ) from error
+
+
+def _lock(lock: int, path: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StartError(
+            f"the data folder {path.parent} is in use by another process: stop that one, or "
+            "choose another folder with --data-dir"
+        ) from None
+    except OSError as error:
+        raise StartError(
+            f"the data folder {path.parent} cannot be locked ({error.strerror}): choose a folder "
+            "on a local disk with --data-dir"
         ) from error
 
 
@@ -72,10 +82,16 @@ def acquit(path: Path) -> None:
 def set_aside(path: Path, *, now: float, damage: str) -> StartError:
     """Move a damaged journal to a dated name; return the error that tells what to do."""
     kept = beside(path, f".corrupt-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}")
-    for suffix in _SIBLINGS:
-        with suppress(FileNotFoundError):
-            beside(path, suffix).rename(beside(kept, suffix))
-    acquit(path)
+    try:
+        for suffix in _SIBLINGS:
+            with suppress(FileNotFoundError):
+                beside(path, suffix).rename(beside(kept, suffix))
+        acquit(path)
+    except OSError as error:
+        return StartError(
+            f"{path} is damaged ({damage}) and cannot be set aside ({error.strerror}): move it "
+            "and its log away, and recover what it holds"
+        )
     return StartError(
         f"{path} is damaged ({damage}) and was set aside as {kept.name}: {_remedy(path, kept)}"
     )

@@ -90,11 +90,20 @@ class Health:
         if trouble is Trouble.CORRUPT:
             self._condemn(error)
         elif trouble is Trouble.FULL and not self._room.full:
-            _log.error("journal_full", path=str(self._path), remedy="free space on its volume")
             self._room.give_up()
+            self.report()
         else:
             self._count(error)
         return trouble
+
+    def report(self) -> None:
+        """Log that accepting has stopped, if it has."""
+        if self._room.full:
+            _log.error(
+                "journal_full",
+                path=str(self._path),
+                remedy="see what fails to send, free space on its volume or raise --journal-size",
+            )
 
     def care(self) -> None:
         """Go back to accepting where there is room again."""

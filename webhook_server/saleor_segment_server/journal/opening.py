@@ -60,10 +60,11 @@ def _assemble(path: Path, limits: Limits) -> tuple[Store, sqlite3.Connection]:
         room = Room(db, path, limits)
         health = Health(path, room)
         store = Store(db, tallies=Tallies(db), room=room, health=health, quota=limits.quota)
+        acquit(path)
     except BaseException:
         db.close()
         raise
-    acquit(path)
+    health.report()
     return store, db
 
 

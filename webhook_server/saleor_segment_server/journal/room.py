@@ -7,6 +7,7 @@ the bound is reached they are given up, accepting stops, and settling goes on.
 
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 from saleor_segment_server.journal.files import beside
@@ -15,12 +16,15 @@ from saleor_segment_server.journal.records import Limits
 _HOPELESS = 2**20
 """Bytes free below which an I/O error is put down to a full disk."""
 _PAGES_GIVEN = 1000
-"""Pages given to the disk at a time: moving them takes as much of the log."""
+"""Pages given to the disk at a time, at most: settling waits meanwhile."""
 
 
 def disk_is_full(folder: Path) -> bool:
     """Tell whether the volume that ``folder`` is on has next to nothing left."""
-    return _free(folder) < _HOPELESS
+    try:
+        return _free(folder) < _HOPELESS
+    except OSError:  # it fails altogether
+        return False
 
 
 def _free(folder: Path) -> int:
@@ -56,7 +60,8 @@ class Ballast:
 
     def give_up(self) -> None:
         """Give the bytes back to the volume."""
-        self._path.unlink(missing_ok=True)
+        with suppress(OSError):  # a volume that became read-only has other troubles
+            self._path.unlink(missing_ok=True)
 
 
 class Room:
@@ -64,6 +69,7 @@ class Room:
 
     def __init__(self, db: sqlite3.Connection, path: Path, limits: Limits) -> None:
         self._db = db
+        self._folder = path.parent
         self._ballast = Ballast(path, limits.ballast)
         self._limits = limits
         self._page = self._pragma("page_size")
@@ -86,13 +92,20 @@ class Room:
         """
         if self._spare() < self._limits.size // 64:
             return False
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        with suppress(sqlite3.OperationalError):  # the disk is full, as is known
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         if not self._ballast.take_in():
-            self._db.execute(f"PRAGMA incremental_vacuum({_PAGES_GIVEN})").fetchall()
+            self._give_pages()
             return False
         self._bound(self._limits.size)
         self.full = False
         return True
+
+    def _give_pages(self) -> None:
+        """Shorten the file; what lies at its end is moved, through the log, to its free pages."""
+        pages = min(_PAGES_GIVEN, _free(self._folder) // (2 * self._page))
+        with suppress(sqlite3.OperationalError):
+            self._db.execute(f"PRAGMA incremental_vacuum({max(pages, 1)})").fetchall()
 
     def _spare(self) -> int:
         """Return the bytes that may still be written: free pages and what the bound allows."""

@@ -56,11 +56,7 @@ class SqliteJournal:
         Raises:
             StartError: It is held by another process, damaged, of a newer release or not writable.
         """
-        try:
-            self._store = await self._writer.start()
-        except BaseException:
-            await self._writer.stop()
-            raise
+        self._store = await self._writer.start()
         return self
 
     async def __aexit__(

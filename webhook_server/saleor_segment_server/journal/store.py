@@ -22,6 +22,8 @@ from saleor_segment_server.ledger import LedgerRow
 _ACCEPTED_SHARE = 0.8
 """Part of a quota up to which events are accepted."""
 
+# An event that only a newer release knows waits for it: after a downgrade nothing is lost.
+_KINDS = orjson.dumps([event.value for event in Event]).decode()
 _KNOWN = "SELECT 1 FROM event WHERE key = ?"
 _ACCEPT = """
 INSERT INTO event (key, pipeline, kind, at, size, state, why, settled_at)
@@ -30,9 +32,10 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING
 _KEEP_BODY = "INSERT INTO body (seq, body) VALUES (?, ?)"
 _TAKE = """
 SELECT seq, kind, body, at, first_try FROM event JOIN body USING (seq)
-WHERE pipeline = ? AND state = 'pending' AND seq > ? ORDER BY seq LIMIT ?
+WHERE pipeline = ? AND state = 'pending' AND seq > ?
+AND +kind IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?
 """
-# + keeps the planner from walking all that is pending instead of looking the few up.
+# A + keeps the planner from another index: here it would walk all that is pending.
 _PENDING_SIZES = """
 SELECT json_group_object(seq, size) FROM event
 WHERE seq IN (SELECT value FROM json_each(?)) AND +pipeline = ? AND +state = 'pending'
@@ -69,7 +72,8 @@ WHERE pipeline = ? AND order_id IN (SELECT value FROM json_each(?))
 """
 _DEAD = """
 SELECT seq, pipeline, kind, at, why FROM event INDEXED BY event_dead
-WHERE state = 'dead' AND pipeline = coalesce(?, pipeline) ORDER BY seq DESC LIMIT ?
+WHERE state = 'dead' AND pipeline = coalesce(?, pipeline)
+AND +kind IN (SELECT value FROM json_each(?)) ORDER BY seq DESC LIMIT ?
 """
 # The newest row stays: SQLite gives the highest number plus one to the next, and none comes twice.
 _EXPIRE_EVENTS = """
@@ -171,7 +175,7 @@ class Store:
     def take(self, pipeline: str, *, after: int, limit: int, max_bytes: int) -> list[Pending]:
         """Return pending events in order of acceptance, at least one if there is any."""
         taken: list[Pending] = []
-        cursor = self._db.execute(_TAKE, (pipeline, after, limit))
+        cursor = self._db.execute(_TAKE, (pipeline, after, _KINDS, limit))
         for seq, kind, body, at, first_try in cursor:
             max_bytes -= len(body)
             if taken and max_bytes < 0:
@@ -238,7 +242,7 @@ class Store:
 
     def dead_letters(self, pipeline: str | None, *, limit: int) -> list[DeadLetter]:
         """Return dead letters, newest first."""
-        found = self._db.execute(_DEAD, (pipeline, limit)).fetchall()
+        found = self._db.execute(_DEAD, (pipeline, _KINDS, limit)).fetchall()
         return [DeadLetter(seq, name, Event(kind), at, why) for seq, name, kind, at, why in found]
 
     def expire_events(self, *, before: float, limit: int) -> int:

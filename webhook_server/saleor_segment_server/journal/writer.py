@@ -56,6 +56,7 @@ class Writer:
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closed = True
         self._stopping = False
+        self._jobs: list[Job] = []
 
     async def start(self) -> Store:
         """Start the thread and return what it opened, whose counts may be read here.
@@ -68,7 +69,11 @@ class Writer:
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._closed = self._stopping = False
         threading.Thread(target=self._run, name="journal", daemon=True).start()
-        return await self._started
+        try:
+            return await self._started
+        except BaseException:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
         """Do what is queued, answer it, close the store and wait for that."""
@@ -110,7 +115,7 @@ class Writer:
         self._call(self._end, error)
 
     def _turn(self, store: Store) -> None:
-        jobs = self._gather(_CARE_SECONDS if store.health.wants_care else None)
+        jobs = self._jobs = self._gather(_CARE_SECONDS if store.health.wants_care else None)
         writing = [job for job in jobs if job.writes]
         if writing:
             self._call(_tell, _commit(store, writing))
@@ -145,10 +150,10 @@ class Writer:
             self._started.set_exception(error)
         elif error is not None:
             _log.error("journal_writer_ended", exc_info=error)
-        with suppress(queue.Empty):
-            while True:
-                if job := self._queue.get_nowait():
-                    _tell([Answer(job.answer, error=_closed())])
+        left: list[Job | None] = [*self._jobs]
+        while not self._queue.empty():
+            left.append(self._queue.get_nowait())
+        _tell(Answer(job.answer, error=_closed()) for job in left if job)
         self._ended.set_result(None)
 
 
