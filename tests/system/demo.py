@@ -84,7 +84,7 @@ def _names_url(line: str) -> bool:
 
 
 def _origin(line: str) -> str:
-    return "http://" + line.split("http://")[1].split("/")[0]
+    return "http://" + line.split("http://")[1].split("/", maxsplit=1)[0]
 
 
 @dataclass
