@@ -1,5 +1,10 @@
-"""Bringing Saleor and the Pipelines to what each integration asks for, level-triggered."""
+"""Bringing Saleor and the Pipelines to what each integration asks for, level-triggered.
 
+A ``Queue`` feeds keys to a ``Reconciler``; the ports say what both need of their surroundings.
+"""
+
+from saleor_segment_operator.reconcile.meter import keep_measuring
+from saleor_segment_operator.reconcile.pool import SaleorPool
 from saleor_segment_operator.reconcile.ports import (
     Announcement,
     AppRecord,
@@ -9,6 +14,7 @@ from saleor_segment_operator.reconcile.ports import (
     Secrets,
 )
 from saleor_segment_operator.reconcile.queue import Queue
+from saleor_segment_operator.reconcile.reconciler import Reconciler
 
 __all__ = [
     "Announcement",
@@ -17,5 +23,8 @@ __all__ = [
     "Integrations",
     "Pipelines",
     "Queue",
+    "Reconciler",
+    "SaleorPool",
     "Secrets",
+    "keep_measuring",
 ]

@@ -4,7 +4,7 @@ Adapters raise ``Unavailable`` where their store does not answer and ``Blocked``
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -38,7 +38,7 @@ class AppRecord:
     pending_since: datetime | None = None
     """Set before an app is created, gone once its token is stored: a crash in between shows."""
     app_id: str | None = None
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
 
 
 class Integrations(Protocol):

@@ -1,0 +1,37 @@
+"""Keeps what the statuses say of delivery fresh between passes, which look at far more."""
+
+import asyncio
+
+import structlog
+
+from saleor_segment_operator.errors import Blocked, Unavailable
+from saleor_segment_operator.reconcile.ports import Integrations
+from saleor_segment_operator.reconcile.reconciler import Reconciler
+
+_EVERY = 60.0
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+async def keep_measuring(
+    reconciler: Reconciler,
+    integrations: Integrations,
+    stop: asyncio.Event,
+    *,
+    interval: float = _EVERY,
+) -> None:
+    """Measure every integration once per ``interval`` seconds, until ``stop`` is set."""
+    while not await _is_set_within(stop, interval):
+        try:
+            for key in await integrations.keys():
+                await reconciler.measure(key)
+        except (Blocked, Unavailable) as error:
+            _log.warning("measuring_failed", reason=error.reason)
+
+
+async def _is_set_within(stop: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            return await stop.wait()
+    except TimeoutError:
+        return False

@@ -1,0 +1,109 @@
+"""Looking at the world: our own stores first, then Saleor, Segment and the servers at once."""
+
+import asyncio
+
+from saleor_segment_operator.errors import Unavailable
+from saleor_segment_operator.reconcile import credentials
+from saleor_segment_operator.reconcile.ports import Integrations, Pipelines, Secrets
+from saleor_segment_operator.reconcile.shop import Shop, look
+from saleor_segment_operator.reconcile.state import Desired, Observed, Problem, WriteKey
+from saleor_segment_operator.reconcile.write_keys import WriteKeys
+from saleor_segment_operator.resource import Integration, Reason, Spec
+from saleor_segment_operator.saleor import App, Saleor
+from saleor_segment_operator.servers import Servers, Totals
+from saleor_segment_server.contract import Pipeline
+
+
+class Observer:
+    """Looks at what concerns one integration."""
+
+    def __init__(
+        self,
+        *,
+        integrations: Integrations,
+        secrets: Secrets,
+        pipelines: Pipelines,
+        servers: Servers,
+        write_keys: WriteKeys,
+    ) -> None:
+        """Look through these."""
+        self._integrations = integrations
+        self._secrets = secrets
+        self._pipelines = pipelines
+        self._servers = servers
+        self._write_keys = write_keys
+
+    async def observe(self, integration: Integration, desired: Desired, saleor: Saleor) -> Observed:
+        """Look at all that a pass may depend on.
+
+        Raises:
+            Unavailable: Our own state cannot be read.
+            Blocked: It will not be without a change.
+        """
+        uid, namespace = integration.uid, integration.key.namespace
+        deleting = integration.deleting is not None
+        record = await self._secrets.app(uid) if desired.managed else None
+        login = await credentials.login(self._secrets, namespace, desired.spec, record)
+        pipeline = await self._pipelines.get(uid)
+        key = None if deleting else await self._write_key(namespace, desired.spec)
+        async with asyncio.TaskGroup() as group:
+            looking = group.create_task(look(saleor, desired, login, deleting=deleting))
+            asking = group.create_task(self._ask_servers(pipeline))
+            judging = group.create_task(self._judge(uid, desired.spec, key))
+        shop, (held, totals) = looking.result(), asking.result()
+        return Observed(
+            integration=integration,
+            record=record,
+            credentials=shop.credentials,
+            staff=login.staff,
+            token=login.token,
+            version=shop.version,
+            app=shop.app,
+            found=shop.found,
+            others=await self._others(uid, shop),
+            write_key=judging.result(),
+            jwks=shop.jwks,
+            pipeline=pipeline,
+            held=held,
+            totals=totals,
+        )
+
+    async def observe_ours(self, integration: Integration) -> Observed:
+        """Look at our own side only, where no valid spec says which shop it is."""
+        pipeline = await self._pipelines.get(integration.uid)
+        held, totals = await self._ask_servers(pipeline)
+        return Observed(integration=integration, pipeline=pipeline, held=held, totals=totals)
+
+    async def _write_key(self, namespace: str, spec: Spec) -> str | Problem:
+        ref = spec.segment.write_key_secret_ref
+        return await credentials.read(self._secrets, namespace, ref.name, ref.key)
+
+    async def _judge(
+        self, uid: str, spec: Spec, key: str | Problem | None
+    ) -> WriteKey | Problem | None:
+        if key is None or isinstance(key, Problem):
+            return key
+        return await self._write_keys.judge(uid, spec.segment.base_url, key)
+
+    async def _ask_servers(
+        self, pipeline: Pipeline | None
+    ) -> tuple[bool | Problem | None, Totals | Problem | None]:
+        if pipeline is None:
+            return None, None
+        try:
+            held = await self._servers.held(pipeline.id, pipeline.fingerprint())
+            return held, await self._servers.totals(pipeline.id)
+        except Unavailable as error:
+            problem = Problem.of(error)
+            # A server without the Pipeline is one that does not hold it, and nothing worse.
+            waits = problem.reason is Reason.PIPELINE_PENDING
+            return (False if waits else problem), problem
+
+    async def _others(self, uid: str, shop: Shop) -> frozenset[str]:
+        """Return the other integrations' uids, where an app carries one that is not ours."""
+        found = (shop.app, *(shop.found if isinstance(shop.found, tuple) else ()))
+        owners = {app.uid for app in found if isinstance(app, App)} - {None, uid}
+        if not owners:
+            return frozenset()
+        everyone = [await self._integrations.get(key) for key in await self._integrations.keys()]
+        return frozenset(each.uid for each in everyone if each is not None and each.uid != uid)

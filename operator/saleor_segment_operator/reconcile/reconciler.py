@@ -1,0 +1,217 @@
+"""One pass over one integration: observe, plan, act, report."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable
+
+import structlog
+
+from saleor_segment_operator.errors import Blocked, Unavailable
+from saleor_segment_operator.reconcile import actions as do
+from saleor_segment_operator.reconcile.act import Actor, Outcome, Stage, Step, no_step
+from saleor_segment_operator.reconcile.moment import Clock, moment
+from saleor_segment_operator.reconcile.observe import Observer
+from saleor_segment_operator.reconcile.pace import Pace
+from saleor_segment_operator.reconcile.plan import plan
+from saleor_segment_operator.reconcile.ports import Integrations, Pipelines, Secrets
+from saleor_segment_operator.reconcile.report import (
+    report,
+    report_delivery,
+    report_farewell,
+    report_problem,
+)
+from saleor_segment_operator.reconcile.retire import Farewell, retire
+from saleor_segment_operator.reconcile.state import Desired, Observed, Problem
+from saleor_segment_operator.reconcile.write_keys import Probe, WriteKeys
+from saleor_segment_operator.resource import Integration, Invalid, Key, Reason, Spec, Status
+from saleor_segment_operator.saleor import Saleor
+from saleor_segment_operator.servers import Servers
+from saleor_segment_operator.settings import ReconcileSettings
+
+Shops = Callable[[str], Awaitable[Saleor]]
+"""Returns the client of the shop at an API address."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class Reconciler:
+    """Brings Saleor and the Pipelines to what each integration asks for."""
+
+    def __init__(
+        self,
+        *,
+        integrations: Integrations,
+        secrets: Secrets,
+        pipelines: Pipelines,
+        saleor: Shops,
+        servers: Servers,
+        probe: Probe,
+        settings: ReconcileSettings,
+        clock: Clock,
+        spread: Callable[[], float] = random.random,
+        step: Step = no_step,
+    ) -> None:
+        """Work on these.
+
+        Args:
+            integrations: What is asked for.
+            secrets: The users' Secrets and our own.
+            pipelines: What the servers are told.
+            saleor: The shops.
+            servers: What the servers hold and have done.
+            probe: Asks Segment about write keys.
+            settings: See there.
+            clock: Seconds since the epoch.
+            spread: Random numbers from 0 to 1, for jitter.
+            step: Called before each change of the world.
+        """
+        self._integrations = integrations
+        self._secrets = secrets
+        self._saleor = saleor
+        self._settings = settings
+        self._clock = clock
+        self._write_keys = WriteKeys(probe, clock=clock)
+        self._observer = Observer(
+            integrations=integrations,
+            secrets=secrets,
+            pipelines=pipelines,
+            servers=servers,
+            write_keys=self._write_keys,
+        )
+        self._actor = Actor(
+            integrations=integrations,
+            secrets=secrets,
+            pipelines=pipelines,
+            servers=servers,
+            clock=clock,
+            step=step,
+        )
+        self._pace = Pace(resync=settings.resync.total_seconds(), random=spread)
+        self._turns: dict[Key, asyncio.Lock] = {}
+        self.orphaned = 0
+        """Integrations that were let go although Saleor could not be cleaned up."""
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Do one pass; return the seconds until the next, or ``None`` once it is gone."""
+        async with self._turns.setdefault(key, asyncio.Lock()):
+            return await self._reconcile(key)
+
+    async def measure(self, key: Key) -> None:
+        """Bring what the status says of delivery up to date, and look at nothing else."""
+        async with self._turns.setdefault(key, asyncio.Lock()):
+            integration = await self._integrations.get(key)
+            if integration is None or integration.deleting or not integration.status.conditions:
+                return
+            seen = await self._observer.observe_ours(integration)
+            await self._publish(integration, report_delivery(seen, moment(self._clock)))
+
+    async def _reconcile(self, key: Key) -> float | None:
+        integration: Integration | None = None
+        try:
+            integration = await self._integrations.get(key)
+            if integration is None:
+                self._forget(key)
+                return None
+            return await self._work(integration)
+        except (Blocked, Unavailable) as error:  # of our own stores: of others, they are findings
+            problem = Problem.of(error)
+            _log.warning("pass_impossible", integration=str(key), reason=problem.reason)
+        except Exception as error:  # noqa: BLE001 - a bug met by one integration is not the others'
+            _log.exception("pass_failed", integration=str(key))
+            message = f"{type(error).__name__}: a bug of the operator, see its log."
+            problem = Problem(Reason.INTERNAL_ERROR, message, heals=True)
+        await self._confess(integration, problem)
+        return self._pace.after_trouble(key, problem.retry_after)
+
+    async def _work(self, integration: Integration) -> float | None:
+        spec = integration.spec
+        if integration.deleting is not None:
+            return await self._farewell(integration)
+        if isinstance(spec, Invalid):
+            problem = Problem(Reason.INVALID_SPEC, f"{spec}.")
+            await self._publish(
+                integration, report_problem(integration, problem, moment(self._clock))
+            )
+            return self._pace.after_calm(integration.key)
+        return await self._live(integration, spec)
+
+    async def _live(self, integration: Integration, spec: Spec) -> float:
+        desired = await self._desired(integration, spec)
+        saleor = await self._saleor(spec.saleor.api_url)
+        seen = await self._observer.observe(integration, desired, saleor)
+        now = moment(self._clock)
+        planned = plan(desired, seen, now)
+        outcome = await self._actor.act(Stage(seen, desired, saleor), planned.lanes)
+        await self._publish(integration, report(desired, seen, planned, outcome.failures, now))
+        return self._next(seen, outcome, planned.look_again)
+
+    async def _farewell(self, integration: Integration) -> float | None:
+        stage = await self._last_stage(integration)
+        now = moment(self._clock)
+        farewell = retire(stage.desired, stage.seen, now)
+        outcome = await self._actor.act(stage, farewell.lanes)
+        if not integration.held:
+            self._forget(integration.key)
+            return None
+        if do.Release() in outcome.done:
+            self._close(integration, farewell)
+            return 0.0  # another of this name may have waited for it to go
+        status = report_farewell(stage.seen, farewell, outcome.failures, now)
+        await self._publish(integration, status)
+        return self._next(stage.seen, outcome, farewell.look_again)
+
+    async def _last_stage(self, integration: Integration) -> Stage:
+        """Look at what a farewell depends on: nothing at all where it is let go at once."""
+        spec = integration.spec
+        if integration.release or not integration.held:
+            return Stage(Observed(integration=integration))
+        if isinstance(spec, Invalid):
+            return Stage(await self._observer.observe_ours(integration))
+        desired = await self._desired(integration, spec)
+        saleor = await self._saleor(spec.saleor.api_url)
+        return Stage(await self._observer.observe(integration, desired, saleor), desired, saleor)
+
+    async def _desired(self, integration: Integration, spec: Spec) -> Desired:
+        installation = await self._secrets.installation()
+        return Desired.of(integration, spec, installation, self._settings.public_url)
+
+    async def _publish(self, integration: Integration, status: Status) -> None:
+        if status != integration.status:
+            await self._integrations.publish(integration, status)
+
+    async def _confess(self, integration: Integration | None, problem: Problem) -> None:
+        """Say what made the pass impossible, where that can be said."""
+        if integration is None:
+            return
+        try:
+            status = report_problem(integration, problem, moment(self._clock))
+            await self._publish(integration, status)
+        except (Blocked, Unavailable) as error:
+            _log.warning("status_unwritable", integration=str(integration.key), why=error.reason)
+
+    def _next(self, seen: Observed, outcome: Outcome, look_again: float | None) -> float:
+        key, failures = seen.integration.key, outcome.failures.values()
+        if outcome.done and not failures:
+            return self._pace.after_progress(key)
+        passing = [problem for problem in (*failures, *_problems(seen)) if problem.heals]
+        if not passing:
+            return self._pace.after_calm(key, look_again)
+        asked = max(problem.retry_after or 0.0 for problem in passing)
+        delay = self._pace.after_trouble(key, asked)
+        return delay if look_again is None else min(delay, look_again)
+
+    def _close(self, integration: Integration, farewell: Farewell) -> None:
+        """Settle the books of an integration that was let go."""
+        self._write_keys.forget(integration.uid)
+        told = [lane.announcement for lane in farewell.lanes if lane.announcement]
+        self.orphaned += sum(each.reason == Reason.ORPHANED for each in told)
+        _log.info("integration_released", integration=str(integration.key), uid=integration.uid)
+
+    def _forget(self, key: Key) -> None:
+        self._pace.forget(key)
+        self._turns.pop(key, None)
+
+
+def _problems(seen: Observed) -> Iterable[Problem]:
+    found = (seen.credentials, seen.app, seen.found, seen.held)
+    return (each for each in found if isinstance(each, Problem))
