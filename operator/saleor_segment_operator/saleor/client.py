@@ -21,7 +21,6 @@ from saleor_segment_operator.resource import Reason
 from saleor_segment_operator.saleor.refusals import Refused
 from saleor_segment_operator.saleor.transport import (
     BoundedResponse,
-    TooLong,
     judge_failure,
     not_saleor,
     status_check,
@@ -114,7 +113,7 @@ class Client:
                 body = await response.read()
                 good = response.status == HTTPStatus.OK and len(body) <= limit
                 return orjson.loads(body) if good else None
-        except (OperatorError, TooLong, aiohttp.ClientError, OSError, ValueError):
+        except (OperatorError, aiohttp.ClientError, OSError, ValueError):
             return None
 
     async def _execute(self, request: GraphQLRequest, token: str | None) -> ExecutionResult:

@@ -19,22 +19,22 @@ _LONGEST_WAIT = 3600.0
 _LONGEST_ANSWER = 8 * 2**20
 
 
-class TooLong(Exception):  # noqa: N818 - it is what happened
-    """Raised when an answer is longer than any of Saleor's."""
-
-
 class BoundedResponse(aiohttp.ClientResponse):
-    """An answer of which no more is read than Saleor's could have: the address is a user's."""
+    """An answer that counts as empty where it is longer than any of Saleor's.
+
+    The address is a user's: what answers there must not fill our memory.
+    """
 
     async def read(self) -> bytes:
-        """Return the body. Raises ``TooLong``."""
+        """Return the body."""
         if self._body is None:
             body = bytearray()
             async for chunk in self.content.iter_any():
                 body += chunk
                 if len(body) > _LONGEST_ANSWER:
                     self.close()
-                    raise TooLong
+                    body.clear()
+                    break
             self._body = bytes(body)
         return self._body
 
