@@ -68,6 +68,11 @@ class SqliteJournal:
         await self._writer.stop()
 
     @property
+    def alive(self) -> bool:
+        """Whether its thread runs; one that has ended comes back with the process only."""
+        return self._writer.alive
+
+    @property
     def healthy(self) -> bool:
         """Whether an event that is accepted now would be made durable."""
         return self._store is not None and self._writer.alive and self._store.health.good
