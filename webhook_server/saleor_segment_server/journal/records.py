@@ -13,7 +13,8 @@ class Limits:
     quota: int = 2 * 2**30
     """Bytes of bodies one pipeline may hold, dead letters included; accept stops at 80 % of it."""
     size: int = 8 * 2**30
-    """Bytes the database file may grow to; keep it below the volume's size."""
+    """Bytes the database file may grow to by accepting; what settling needs beyond comes out of
+    the ballast, so keep both together, and 32 MiB for the log, below the volume's size."""
     ballast: int = 64 * 2**20
     """Bytes of a file given up when the disk is full, so that settling can free space."""
 

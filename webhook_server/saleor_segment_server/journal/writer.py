@@ -34,8 +34,11 @@ class Job(NamedTuple):
     """Something to do with the store, and who waits for it."""
 
     run: Callable[[Store], Any]
+    """What is done; its result is the answer."""
     answer: asyncio.Future[Any]
+    """Where the result goes, on the event loop."""
     writes: bool
+    """Whether it belongs into a transaction."""
     weight: int
     """Bytes it stores."""
 
@@ -44,8 +47,11 @@ class Answer(NamedTuple):
     """What a waiter is told."""
 
     waiter: asyncio.Future[Any]
+    """The job's future; done already where its caller was cancelled."""
     result: object = None
+    """What the job returned, if there is no error."""
     error: Exception | None = None
+    """Why there is no result."""
 
 
 class Writer:
