@@ -5,7 +5,10 @@ from collections.abc import Callable
 from typing import TextIO
 
 from saleor_segment_operator.reconcile.ports import Announcement
-from saleor_segment_operator.resource import Condition, Key, Status
+from saleor_segment_operator.resource import ConditionType, Key, Status
+
+Said = tuple[str, str, str]
+"""Status, reason and message of a condition."""
 
 
 class Console:
@@ -15,14 +18,16 @@ class Console:
         """Write to ``stream``; ``clock`` gives seconds since the epoch."""
         self._stream = stream
         self._clock = clock
+        self._shown: dict[Key, dict[ConditionType, Said]] = {}
 
-    def conditions(self, key: Key, before: Status, after: Status) -> None:
-        """Write a line for each condition that is not as it was."""
-        known = {condition.type: condition for condition in before.conditions}
-        for condition in after.conditions:
-            if _said(condition) != _said(known.get(condition.type)):
-                status, reason = condition.status.value, condition.reason.value
-                self._line(key, condition.type.value, status, reason, condition.message)
+    def conditions(self, key: Key, status: Status) -> None:
+        """Write a line for each condition that is not as this process last showed it."""
+        shown = self._shown.setdefault(key, {})
+        for condition in status.conditions:
+            said = (condition.status.value, condition.reason.value, condition.message)
+            if shown.get(condition.type) != said:
+                shown[condition.type] = said
+                self._line(key, condition.type.value, *said)
 
     def announcement(self, key: Key, announcement: Announcement) -> None:
         """Write what somebody would want to know."""
@@ -30,6 +35,7 @@ class Console:
 
     def gone(self, key: Key) -> None:
         """Write that an integration and its state are gone."""
+        self._shown.pop(key, None)
         self._line(key, "Gone", "", "", "Its manifest is gone and what was to be cleaned up is.")
 
     def manifests(self, problem: str | None) -> None:
@@ -49,9 +55,3 @@ class Console:
             self._stream.flush()
         except OSError:
             return  # a closed pipe ends the watching, not the work
-
-
-def _said(condition: Condition | None) -> tuple[str, str, str] | None:
-    if condition is None:
-        return None
-    return condition.status, condition.reason, condition.message

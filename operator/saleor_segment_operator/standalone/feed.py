@@ -39,7 +39,7 @@ class Feed:
             files: What is read.
             integrations: Where manifests become objects.
             secrets: Where Secrets are kept.
-            changed: Called with each integration that names a Secret that has changed.
+            changed: Called with each integration that is to be looked at.
             console: Where broken files are shown.
             interval: Seconds between two looks at the files.
         """
@@ -53,7 +53,7 @@ class Feed:
         self._broken: str | None = None
 
     async def start(self) -> None:
-        """Apply the files for the first time.
+        """Apply the files for the first time, and have every integration looked at.
 
         Raises:
             StartError: They are broken, or the folder cannot be written.
@@ -62,6 +62,8 @@ class Feed:
             await self._apply()
         except (DocumentUnreadable, Unavailable) as error:
             raise StartError(str(error)) from None
+        for key in await self._integrations.keys():
+            self._changed(key)
 
     async def run(self) -> None:
         """Follow the files until cancelled."""

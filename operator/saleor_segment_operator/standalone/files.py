@@ -19,7 +19,7 @@ _OWNER_ONLY = 0o600
 
 
 def make_folder(folder: Path) -> None:
-    """Make ``folder`` where it is missing, open to its owner only.
+    """Make ``folder`` where it is missing, open to its owner only; above it as the system does.
 
     Raises:
         StartError: The folder cannot be made or written.

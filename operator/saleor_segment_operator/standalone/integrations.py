@@ -118,10 +118,9 @@ class FolderIntegrations:
             document = self._copy(integration)
             if document is None:
                 return
-            before = Status.parse(document.get("status"))
             document["status"] = status.document()
             await self._put(integration.key, document)
-        self._console.conditions(integration.key, before, status)
+        self._console.conditions(integration.key, status)
 
     async def announce(self, integration: Integration, announcement: Announcement) -> None:
         """Show it."""

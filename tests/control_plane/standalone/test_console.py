@@ -24,8 +24,13 @@ def _finding(name: ConditionType, status: ConditionStatus, message: str = "Becau
     return Finding(name, status, Reason.WAITING, message)
 
 
-def test_a_line_for_each_condition_that_is_not_as_it_was() -> None:
+def _words(out: io.StringIO) -> list[list[str]]:
+    return [line.split(maxsplit=5)[1:] for line in out.getvalue().splitlines()]
+
+
+def test_a_line_for_each_condition_and_then_for_each_that_changes() -> None:
     out = io.StringIO()
+    console = Console(out)
     ready, key = ConditionType.READY, ConditionType.WRITE_KEY_VALID
     before = _status(_finding(ready, ConditionStatus.FALSE), _finding(key, ConditionStatus.UNKNOWN))
     after = _status(
@@ -33,22 +38,24 @@ def test_a_line_for_each_condition_that_is_not_as_it_was() -> None:
         _finding(key, ConditionStatus.UNKNOWN),
         generation=2,
     )
-    Console(out).conditions(KEY, before, after)
-    (line,) = out.getvalue().splitlines()
-    assert line.split(maxsplit=5)[1:] == [
-        "default/main-shop",
-        "Ready",
-        "True",
-        "Waiting",
-        "All is well.",
+    console.conditions(KEY, before)
+    console.conditions(KEY, before)
+    console.conditions(KEY, after)
+    assert _words(out) == [
+        ["default/main-shop", "Ready", "False", "Waiting", "Because."],
+        ["default/main-shop", "WriteKeyValid", "Unknown", "Waiting", "Because."],
+        ["default/main-shop", "Ready", "True", "Waiting", "All is well."],
     ]
 
 
-def test_nothing_is_said_where_nothing_changed() -> None:
+def test_one_that_comes_again_after_it_was_gone_is_shown_anew() -> None:
     out = io.StringIO()
+    console = Console(out)
     status = _status(_finding(ConditionType.READY, ConditionStatus.TRUE))
-    Console(out).conditions(KEY, status, status)
-    assert out.getvalue() == ""
+    console.conditions(KEY, status)
+    console.gone(KEY)
+    console.conditions(KEY, status)
+    assert [words[1] for words in _words(out)] == ["Ready", "Gone", "Ready"]
 
 
 class _LeftAlone(io.StringIO):

@@ -48,7 +48,7 @@ def test_a_damaged_file_is_named_and_not_quoted(tmp_path: Path) -> None:
     assert "hunter2" not in str(error.value)
 
 
-def test_a_folder_is_made_with_all_above_it_for_its_owner(tmp_path: Path) -> None:
+def test_a_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     make_folder(tmp_path / "a/b")
     make_folder(tmp_path / "a/b")
     assert stat.S_IMODE((tmp_path / "a/b").stat().st_mode) == 0o700
