@@ -30,6 +30,9 @@ from saleor_segment_server.outbound import Guard
 T = TypeVar("T")
 Data = Mapping[str, Any]
 
+_IDLE = 2.0
+"""Seconds a connection waits for the next call: servers close theirs after five or more, and a
+call that meets the closing fails."""
 _BAD_REQUESTS = frozenset({"", "GraphQLError", "GraphQLSyntaxError", "ValidationError"})
 
 
@@ -53,7 +56,7 @@ class Client:
             self.api_url,
             json_deserialize=orjson.loads,
             client_session_args={
-                "connector": self._guard.connector(),
+                "connector": self._guard.connector(keepalive_timeout=_IDLE),
                 "cookie_jar": aiohttp.DummyCookieJar(),
                 "raise_for_status": status_check(self.api_url),
                 "response_class": BoundedResponse,
@@ -123,7 +126,8 @@ class Client:
         try:
             return await self._transport.execute(request, extra_args=options)
         except TransportError as error:
-            raise judge_failure(self.api_url, error) from error
+            # Not from error: it may hold what the address answered.
+            raise judge_failure(self.api_url, error) from None
 
     def _judge(self, refused: Refused) -> Exception:
         if refused.is_about_the_token or refused.is_a_denial:

@@ -14,8 +14,11 @@ class WebhookDocuments:
 
     def __init__(self, fields: str) -> None:
         self.own_app = _read("own_app", "app_fields", fields)
+        """Query of the caller's app with its webhooks."""
         self.create = _read("create_webhook", fields)
+        """Mutation that creates a webhook."""
         self.update = _read("update_webhook", fields)
+        """Mutation that changes a webhook."""
 
 
 WITHOUT_IDENTIFIERS = WebhookDocuments("webhook_fields_3_20")

@@ -18,6 +18,7 @@ from saleor_segment_server.outbound import Guard
 
 T = TypeVar("T")
 
+_MOST_PAGES = 100
 _LONGEST_KEY_SET = 64 * 2**10
 
 
@@ -90,7 +91,7 @@ class Saleor:
         """Return the apps with ``marker`` as their identifier, without their webhooks."""
         found: list[App] = []
         cursor: str | None = None
-        while True:
+        for _ in range(_MOST_PAGES):
             variables = {"after": cursor}
             page, cursor = await self._staff.call(
                 staff, documents.FIND_APPS, variables, apps.read_page
@@ -98,6 +99,8 @@ class Saleor:
             found += [app for app in page if app.identifier == marker]
             if cursor is None:
                 return found
+        message = f"Saleor at {self._client.api_url} lists apps without end: delete unused ones."
+        raise Blocked(Reason.SALEOR_REFUSED, message)
 
     async def create_app(
         self,

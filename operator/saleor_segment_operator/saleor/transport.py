@@ -73,7 +73,7 @@ def _judge_status(api_url: str, response: aiohttp.ClientResponse) -> OperatorErr
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return Blocked(
             Reason.SALEOR_REFUSED,
-            f"The gateway before Saleor at {api_url} takes no request of 64 KiB (HTTP 413): "
+            f"The gateway before Saleor at {api_url} takes no request of a few KiB (HTTP 413): "
             "raise its body limit.",
         )
     return Blocked(

@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass, field
 
-_TEXT = re.compile(r"(\d{1,6})\.(\d{1,6})(?:\.|-|$)")
+_TEXT = re.compile(r"(\d{1,4})\.(\d{1,4})(\.\d{1,6}(-[a-z]{1,5}\.?\d{0,4})?)?", re.ASCII)
+"""Nothing longer than a version: it is shown in the status, and an address may answer anything."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -22,8 +23,8 @@ class Version:
         Raises:
             ValueError: It is none.
         """
-        match = _TEXT.match(text)
-        if match is None or len(text) > 40:  # noqa: PLR2004 - more is no version, and goes into status
+        match = _TEXT.fullmatch(text)
+        if match is None:
             raise ValueError("is no version of Saleor")
         return cls(int(match[1]), int(match[2]), text)
 

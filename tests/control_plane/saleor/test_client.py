@@ -1,11 +1,21 @@
 """Each way a call can fail, in each of its three layers, and what it means for the user."""
 
+import asyncio
 import gzip
 import socket
+import ssl
+import traceback
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from saleor_segment_operator.errors import Blocked, Unavailable
 from saleor_segment_operator.resource import Reason
@@ -366,6 +376,39 @@ async def test_plain_text_where_tls_should_be_is_said_so(api: Api, clock: Clock)
     assert "TLS" in str(error)
 
 
+async def test_a_certificate_that_nobody_trusts_is_named(clock: Clock, tmp_path: Path) -> None:
+    server = await asyncio.start_server(
+        lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=self_signed(tmp_path)
+    )
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        error = await unreachable(f"https://127.0.0.1:{port}/graphql/", clock)
+    assert (type(error), error.reason) == (Unavailable, Reason.SALEOR_UNREACHABLE)
+    assert "certificate" in str(error)
+
+
+def self_signed(folder: Path) -> ssl.SSLContext:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file = folder / "server.pem"
+    file.write_bytes(secret + certificate.public_bytes(Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 async def test_an_address_that_the_guard_refuses_is_not_called(
     api: Api, clock: Clock, host: str
@@ -382,6 +425,18 @@ async def test_a_redirect_does_not_carry_the_token_away(api: Api, saleor: Saleor
     api.answers = [web.Response(status=307, headers={"Location": api.url})]
     await failure(saleor, "version")
     assert len(api.requests) == 1
+
+
+async def test_a_list_of_apps_without_end_is_given_up(api: Api, saleor: Saleor) -> None:
+    page = {"edges": [], "pageInfo": {"hasNextPage": True, "endCursor": "again"}}
+    api.answers = [web.json_response({"data": {"apps": page}})]
+    assert (await failure(saleor, "find apps")).reason == Reason.SALEOR_REFUSED
+
+
+async def test_what_an_address_answered_is_in_no_traceback(api: Api, saleor: Saleor) -> None:
+    api.answers = [web.Response(text="secret words")]
+    error = await failure(saleor, "version")
+    assert "secret" not in "".join(traceback.format_exception(error))
 
 
 async def test_cookies_are_not_kept(api: Api, saleor: Saleor) -> None:
