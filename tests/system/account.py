@@ -31,6 +31,8 @@ class Row:
     event: str
     emitted: int = 0
     acknowledged: int = 0
+    retried: int = 0
+    """Deliveries that Saleor had to send more than once."""
     arrived: int = 0
     """Deliveries whose message is there, or that rightly brought none."""
     messages: int = 0
@@ -91,6 +93,7 @@ def _plain(event: str, deliveries: Iterable[Delivery], messages: Iterable[Messag
         event,
         emitted=len(emitted),
         acknowledged=sum(d["outcome"] == "acknowledged" for d in emitted),
+        retried=sum(len(d["statuses"]) > 1 for d in emitted),
         arrived=(expected & found).total(),
         messages=found.total(),
         doubled=(found - expected).total(),
@@ -114,6 +117,7 @@ def _refunds(
         _REFUND,
         emitted=len(emitted),
         acknowledged=sum(d["outcome"] == "acknowledged" for d in emitted),
+        retried=sum(len(d["statuses"]) > 1 for d in emitted),
         arrived=sum(sums.get(d["order"], Decimal(0)) >= due[d["order"]] for d in emitted),
         messages=sum(map(len, told.values())),
         doubled=sum(amount > due.get(order, Decimal(0)) for order, amount in sums.items()),

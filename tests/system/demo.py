@@ -19,6 +19,7 @@ from typing import Any
 
 import httpx
 import yaml
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -202,14 +203,14 @@ class Demo:
 
 def show(account: Account, console: Console) -> None:
     """Print the account."""
-    events = Table(title="A shop's day")
-    columns = ("event", "emitted", "acknowledged", "arrived", "messages", "doubled", "lost")
+    events = Table(title="A shop's day", box=box.SIMPLE)
+    columns = ("event", "emitted", "retried", "acknowledged", "arrived", "doubled", "lost")
     for name in columns:
-        events.add_column(name, justify="left" if name == "event" else "right")
+        events.add_column(name, justify="left" if name == "event" else "right", no_wrap=True)
     for row in account.rows:
         events.add_row(row.event, *(str(getattr(row, name)) for name in columns[1:]))
     console.print(events)
-    money = Table(title="Money")
+    money = Table(title="Money", box=box.SIMPLE)
     for name in ("currency", "what", "the shop says", "Segment holds"):
         money.add_column(name, justify="left" if name in {"currency", "what"} else "right")
     for currency, sums in sorted(account.shop.items()):

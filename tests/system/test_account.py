@@ -12,7 +12,7 @@ MOMENT = "2026-11-24T19:33:04.372Z"
 
 
 def delivery(event: str, order: str = "1", outcome: str = "acknowledged") -> dict[str, Any]:
-    return {"event": event, "order": order, "issuedAt": AT, "outcome": outcome}
+    return {"event": event, "order": order, "issuedAt": AT, "outcome": outcome, "statuses": [200]}
 
 
 def message(event: str, order: str = "1", **properties: Any) -> dict[str, Any]:
