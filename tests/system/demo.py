@@ -203,10 +203,12 @@ class Demo:
 
 def show(account: Account, console: Console) -> None:
     """Print the account."""
-    events = Table(title="A shop's day", box=box.SIMPLE)
+    events = Table(title="A shop's day", box=box.SIMPLE, pad_edge=False)
     columns = ("event", "emitted", "retried", "acknowledged", "arrived", "doubled", "lost")
     for name in columns:
-        events.add_column(name, justify="left" if name == "event" else "right", no_wrap=True)
+        events.add_column(
+            name, justify="left" if name == "event" else "right", no_wrap=True, min_width=len(name)
+        )
     for row in account.rows:
         events.add_row(row.event, *(str(getattr(row, name)) for name in columns[1:]))
     console.print(events)
