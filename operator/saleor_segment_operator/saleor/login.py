@@ -35,6 +35,9 @@ _REMEMBERED = 300.0
 """Seconds for which a refused login is not tried again."""
 _LONGEST_WAIT = 3600.0
 _UNKNOWN_WAIT = 60.0
+_STAFF = "AUTHENTICATED_STAFF_USER"
+"""What Saleor asks for beside permissions; under the ``passwordLoginMode`` CUSTOMERS_ONLY it takes
+the staff's passwords and gives them sessions that lack it."""
 _SUSPENDED_TILL = re.compile(r"till (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?)")
 
 
@@ -88,6 +91,8 @@ class Staff:
             try:
                 return await self._client.call(document, variables, read, token=token)
             except Refused as refused:
+                if _STAFF in refused.permissions:
+                    raise self._no_longer_staff(staff) from refused
                 if not refused.is_about_the_token:
                     raise self._denied(refused) from refused
         raise Unavailable(
@@ -105,6 +110,16 @@ class Staff:
             else f"This is no staff user {where}: use one with MANAGE_APPS and MANAGE_ORDERS."
         )
         return Blocked(Reason.PERMISSION_MISSING, message)
+
+    def _no_longer_staff(self, staff: StaffCredentials) -> Blocked:
+        """Say so, and forget the session: what it is renewed to would stay a customer's."""
+        self._sessions.pop(staff.digest, None)
+        return Blocked(
+            Reason.LOGIN_DISABLED,
+            f"Saleor at {self._client.api_url} treats the staff user as a customer: set its "
+            "passwordLoginMode to ENABLED if it is another, make the user staff again, or use "
+            "spec.saleor.app.existing.",
+        )
 
     async def _token(self, staff: StaffCredentials, *, refused: str | None) -> str:
         """Return a token that should be good: not over, and not the one refused."""

@@ -214,6 +214,21 @@ async def test_staff_without_password_login_is_told_so(twin: SaleorTwin, clock: 
     assert caught.value.reason == Reason.LOGIN_DISABLED
 
 
+async def test_staff_whom_the_shop_takes_for_customers_are_told_so(
+    twin: SaleorTwin, clock: Clock
+) -> None:
+    async with calling(twin, clock) as saleor:
+        await saleor.find_apps(STAFF, marker=MARKER)
+        twin.state.site.password_login_mode = "CUSTOMERS_ONLY"
+        for attempt in (saleor.version(STAFF), saleor.find_apps(STAFF, marker=MARKER)):
+            with pytest.raises(Blocked) as caught:
+                await attempt
+            assert caught.value.reason == Reason.LOGIN_DISABLED
+            assert "passwordLoginMode" in str(caught.value)
+        twin.state.site.password_login_mode = "ENABLED"
+        assert await saleor.find_apps(STAFF, marker=MARKER) == []
+
+
 async def test_a_shop_without_storefront_traffic_takes_no_login(
     twin: SaleorTwin, clock: Clock
 ) -> None:

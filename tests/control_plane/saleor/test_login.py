@@ -213,6 +213,19 @@ async def test_a_customers_login_is_said_to_be_one(api: Api, saleor: Saleor) -> 
     assert len(api.asked("LogIn")) == 1
 
 
+async def test_a_session_that_became_a_customers_is_not_renewed(
+    api: Api, saleor: Saleor, clock: Clock
+) -> None:
+    api.answers = [api.captured("app.self-anon"), NO_APPS]  # it asks for AUTHENTICATED_STAFF_USER
+    error = await failure(saleor)
+    assert (type(error), error.reason) == (Blocked, Reason.LOGIN_DISABLED)
+    assert "as a customer" in str(error)
+    clock.now = NOW + 300
+    await ask(saleor)
+    assert api.asked("Refresh") == []
+    assert api.tokens[-1] == f"Bearer {jwt('second')}"
+
+
 @pytest.mark.parametrize(
     ("message", "seconds"),
     [
