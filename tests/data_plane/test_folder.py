@@ -79,6 +79,13 @@ def test_what_is_written_is_read_back() -> None:
     assert read_pipelines(text, "x") == (pipeline(),)
 
 
+@pytest.mark.parametrize("digits", ["1", "7"])
+def test_a_salt_of_digits_needs_no_quotes(digits: str) -> None:
+    salt = digits * 32
+    text = EXAMPLE.replace("00112233445566778899001122334455", salt)
+    assert read_pipelines(text, "x")[0].salt == salt
+
+
 async def test_a_changed_file_is_taken_up(follower: Follower) -> None:
     async with follower.following():
         follower.path.write_text(EXAMPLE.replace("a-secret-key", "another-key"))
@@ -98,6 +105,26 @@ async def test_a_file_that_is_replaced_under_the_same_size_and_time_is_taken_up(
         os.utime(fresh, ns=(stat.st_atime_ns, stat.st_mtime_ns))
         fresh.replace(follower.path)
         await follower.next_change()
+
+
+async def test_a_write_within_one_tick_of_the_files_clock_is_taken_up(follower: Follower) -> None:
+    def write(key: str) -> None:
+        follower.path.write_text(EXAMPLE.replace("a-secret-key", key))
+        os.utime(follower.path, ns=(10**18, 10**18))
+
+    write("b-secret-key")
+    await follower.source.load()
+    write("c-secret-key")
+    await follower.source.load()
+    key = follower.table.find(PIPELINE_ID).segment.write_key
+    assert key is not None
+    assert key.get_secret_value() == "c-secret-key"
+
+
+async def test_a_byte_order_mark_is_no_fault(follower: Follower) -> None:
+    follower.path.write_text(EXAMPLE, encoding="utf-8-sig")
+    await follower.source.load()
+    assert follower.table.synced
 
 
 @pytest.mark.parametrize("content", [None, b"pipelines: [", b"\xff\xfe", b"pipelines: [{}]"])

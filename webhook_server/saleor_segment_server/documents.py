@@ -1,5 +1,6 @@
 """YAML that knows its lines, and errors that quote no value: a value may be a secret."""
 
+import copy
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from saleor_segment_server.errors import DocumentUnreadable
 
 Model = TypeVar("Model", bound=BaseModel)
+_Child = tuple[str | int, int, yaml.Node]
 Path = Sequence[str | int]
 """Where something is in a document, as in ``("spec", "events", 0)``."""
 
@@ -23,6 +25,7 @@ _WORDS = {
     "bool_type": "must be true or false",
 }
 _FIRST_TO_SAY = ("extra_forbidden",)  # a mistyped field is also a missing one
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _LAST_TO_SAY = ("too_short",)  # a list counts as empty once its items were refused
 
 
@@ -45,28 +48,55 @@ class Document:
 
     def place(self, path: Path = ()) -> str:
         """Return file and line of what is at ``path``, or of the nearest thing around it."""
-        node, line = self.node, self.node.start_mark.line
-        for step in path:
-            found = next((pair for pair in _children(node) if pair[0] == step), None)
-            if found is None:
-                break
-            _, line, node = found
+        line = self.node.start_mark.line
+        for found in self._way(path):
+            line = found[1]
         return f"{self.file}:{line + 1}"
 
-    def validated(self, model: type[Model]) -> Model:
+    def validated(self, model: type[Model], *, numbers_as_text: bool = False) -> Model:
         """Return what it says as ``model``.
+
+        Args:
+            model: What it should be.
+            numbers_as_text: Take a number as it is spelled where the model wants text: an id or a
+                key may consist of digits. A cluster would not.
 
         Raises:
             DocumentUnreadable: It breaks a rule of the model.
         """
-        try:
-            return model.model_validate(self.data, by_alias=True, by_name=False)
-        except ValidationError as error:
-            found = min(error.errors(include_input=False, include_url=False), key=_rank)
+        outcome = _checked(model, self.data)
+        if numbers_as_text and not isinstance(outcome, BaseModel):
+            outcome = _checked(model, self._spelled(outcome))
+        if isinstance(outcome, BaseModel):
+            return outcome
+        found = min(outcome, key=_rank)
         message = _WORDS.get(found["type"]) or found["msg"].removeprefix("Value error, ")
         if found["type"] == "extra_forbidden":
             message += suggestion(str(found["loc"][-1]), _fields(model, found["loc"][:-1]))
         raise self.refusal(found["loc"], message)
+
+    def _way(self, path: Path) -> Iterator[_Child]:
+        """Yield what lies on the way to ``path``, as far as there is something."""
+        node = self.node
+        for step in path:
+            found = next((child for child in _children(node) if child[0] == step), None)
+            if found is None:
+                return
+            yield found
+            node = found[2]
+
+    def _spelled(self, errors: Iterable[Any]) -> Any:
+        """Return the data with numbers as they are spelled where an error wants text."""
+        data = copy.deepcopy(self.data)
+        for path in (found["loc"] for found in errors if found["type"] == "string_type"):
+            way = list(self._way(path))
+            if len(way) < len(path) or way[-1][2].tag not in _NUMBERS:
+                continue
+            holder = data
+            for step in path[:-1]:
+                holder = holder[step]
+            holder[path[-1]] = way[-1][2].value
+        return data
 
 
 class _Loader(yaml.SafeLoader):
@@ -121,6 +151,14 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f": did you mean {near[0]}?" if near else ""
 
 
+def _checked(model: type[Model], data: object) -> Model | list[Any]:
+    """Return ``data`` as ``model``, or what pydantic finds wrong with it."""
+    try:
+        return model.model_validate(data, by_alias=True, by_name=False)
+    except ValidationError as error:
+        return list(error.errors(include_input=False, include_url=False))
+
+
 def _rank(found: Any) -> int:
     return (found["type"] in _LAST_TO_SAY) - (found["type"] in _FIRST_TO_SAY)
 
@@ -129,14 +167,22 @@ def _fields(model: type[BaseModel], path: Path) -> list[str]:
     """Return the names that the mapping at ``path`` may hold."""
     for step in (name for name in path if isinstance(name, str)):
         names = {field.alias or name: field for name, field in model.model_fields.items()}
-        kinds = (names[step].annotation, *get_args(names[step].annotation))
-        model = next(
-            kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)
-        )
+        inner = _model_in(names[step].annotation) if step in names else None
+        if inner is None:
+            return []
+        model = inner
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _children(node: yaml.Node) -> Iterator[tuple[str | int, int, yaml.Node]]:
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the model that a field holds, directly, perhaps, or many of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (_model_in(part) for part in get_args(annotation))
+    return next((model for model in inner if model), None)
+
+
+def _children(node: yaml.Node) -> Iterator[_Child]:
     """Yield key, line and node of what is directly in ``node``."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
@@ -156,6 +202,11 @@ def _refuse_doubles(root: yaml.Node, file: str) -> None:
         seen.add(id(node))
         keys: set[str | int] = set()
         for key, line, child in _children(node):
+            if not isinstance(key, str | int):  # a collection, as in {{ a template }}
+                raise DocumentUnreadable(
+                    f"{file}:{line + 1}: a key must be text: put a value that begins with {{ or ["
+                    " in quotes"
+                )
             if isinstance(key, str) and key in keys and key != "<<":
                 raise DocumentUnreadable(f"{file}:{line + 1}: {key} is given twice: remove one")
             keys.add(key)

@@ -14,6 +14,7 @@ from saleor_segment_server.errors import DocumentUnreadable, StartError
 from saleor_segment_server.pipelines.table import Table
 
 _INTERVAL = 0.25
+_Stamp = tuple[int, int, int]
 
 log = structlog.get_logger(__name__)
 
@@ -46,8 +47,9 @@ class FileSource:
         self._table = table
         self._interval = interval
         self._tell_broken = broken
-        self._seen: tuple[int, int, int] | None = None
-        self._digest = b""
+        self._seen: _Stamp | None = None
+        self._settled: _Stamp | None = None
+        self._digest: bytes | None = None
         self.broken: str | None = None
         """What is the matter with the file as it is now, if anything."""
 
@@ -84,36 +86,44 @@ class FileSource:
         self._tell_broken(self.broken is not None)
 
     async def _read(self) -> None:
-        content = await asyncio.to_thread(self._content_if_changed)
-        if content is None:
+        pipelines = await asyncio.to_thread(self._pipelines_if_changed)
+        if pipelines is None:
             return
-        pipelines = read_pipelines(content, str(self._path))
         self.broken = None
         first = not self._table.synced
         await self._table.replace(pipelines)
         if not first:  # a start that fails later says just why
             log.info("pipelines_read", path=str(self._path), pipelines=len(pipelines))
 
-    def _content_if_changed(self) -> str | None:
-        """Return the file's text unless it is what was read before."""
-        try:
-            stat = self._path.stat()
-            seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-            if seen == self._seen and self.broken is None:
-                return None
-            content = self._path.read_bytes()
-        except OSError as error:
-            self._seen = None
-            raise DocumentUnreadable(f"{self._path}: cannot be read ({error.strerror})") from None
-        digest = hashlib.sha256(content).digest()
-        self._seen = seen
-        if digest == self._digest and self.broken is None:
+    def _pipelines_if_changed(self) -> tuple[Pipeline, ...] | None:
+        """Return what the file holds unless it is what was read before; runs in a thread."""
+        content = self._content_if_touched()
+        digest = None if content is None else hashlib.sha256(content).digest()
+        if content is None or (digest == self._digest and self.broken is None):
             return None
         self._digest = digest
         try:
-            return content.decode()
+            return read_pipelines(content.decode("utf-8-sig"), str(self._path))
         except UnicodeDecodeError:
-            raise DocumentUnreadable(f"{self._path}: is not UTF-8 text") from None
+            raise DocumentUnreadable(f"{self._path}: is not UTF-8 text: save it as such") from None
+
+    def _content_if_touched(self) -> bytes | None:
+        try:
+            stat = self._path.stat()
+            seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            if seen == self._settled and self.broken is None:
+                return None
+            content = self._path.read_bytes()
+        except OSError as error:
+            self._seen = self._settled = None
+            raise DocumentUnreadable(
+                f"{self._path}: cannot be read ({error.strerror}): put a YAML file of pipelines"
+                " there that this process may read"
+            ) from None
+        # Believed from the second look on: two writes can share one tick of the file's clock.
+        self._settled = seen if seen == self._seen else None
+        self._seen = seen
+        return content
 
 
 def read_pipelines(text: str, name: str) -> tuple[Pipeline, ...]:
@@ -124,8 +134,11 @@ def read_pipelines(text: str, name: str) -> tuple[Pipeline, ...]:
     """
     documents = list(parse(text, name))
     if len(documents) != 1:
-        raise DocumentUnreadable(f"{name}: holds {len(documents)} YAML documents instead of one")
-    pipelines = documents[0].validated(_File).pipelines
+        raise DocumentUnreadable(
+            f"{name}: holds {len(documents)} YAML documents instead of one:"
+            " a mapping with the key pipelines"
+        )
+    pipelines = documents[0].validated(_File, numbers_as_text=True).pipelines
     _refuse_doubles(documents[0], pipelines)
     return pipelines
 
