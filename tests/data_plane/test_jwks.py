@@ -97,6 +97,61 @@ async def test_keys_outlive_the_process(
     assert shop.asked == 1
 
 
+async def test_a_key_that_is_gone_stays_gone_over_a_restart_and_whatever_a_pipeline_brings(
+    keys: KeyStore,
+    source: SaleorSource,
+    shop: Shop,
+    session: aiohttp.ClientSession,
+    clock: Clock,
+    signer: Signer,
+    stranger: Signer,
+    tmp_path: Path,
+) -> None:
+    await keys.fetch(source, kid(signer))
+    shop.key_set = stranger.jwks()
+    clock.now += 5
+    await keys.fetch(source, kid(stranger))
+    again = KeyStore(session=session, path=tmp_path / "jwks.json", clock=clock)
+    await again.load()
+    again.seed(source.model_copy(update={"jwks": signer.jwks()}))
+    assert again.find(source, kid(signer)) is not None
+    clock.now += 601
+    assert again.find(source, kid(signer)) is None
+    assert again.find(source, kid(stranger)) is not None
+    with pytest.raises(TryLater, match="does not hold"):
+        await again.fetch(source, kid(signer))
+    again.seed(source.model_copy(update={"jwks": signer.jwks()}))
+    assert again.find(source, kid(signer)) is None
+
+
+async def test_a_page_that_is_no_key_set_takes_no_key_away(
+    keys: KeyStore, source: SaleorSource, shop: Shop, clock: Clock, signer: Signer
+) -> None:
+    await keys.fetch(source, kid(signer))
+    pages: list[object] = [{"status": "maintenance"}, {"keys": []}, [], None]
+    for page in pages:
+        shop.key_set = page
+        clock.now += 601
+        with pytest.raises(TryLater, match="cannot be read"):
+            await keys.fetch(source, "another")
+    assert keys.find(source, kid(signer)) is not None
+
+
+async def test_a_shop_that_shows_ever_new_keys_is_bounded(
+    keys: KeyStore, source: SaleorSource, shop: Shop, clock: Clock, signer: Signer
+) -> None:
+    jwk = signer.jwk()
+    for number in range(4):
+        ids = [f"kid-{number}-{place}" for place in range(40)]
+        shop.key_set = {"keys": [jwk | {"kid": each} for each in ids]}
+        clock.now += 5
+        await keys.fetch(source, ids[0])
+    known = [f"kid-{n}-{p}" for n in range(4) for p in range(40)]
+    held = [each for each in known if keys.find(source, each)]
+    assert len(held) == 64
+    assert set(ids) <= set(held)
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"x": 1}', b'{"x": {"keys": [{}]}}'])
 async def test_a_damaged_file_of_keys_counts_as_none(
     keys: KeyStore, source: SaleorSource, signer: Signer, tmp_path: Path, content: bytes
@@ -123,7 +178,8 @@ async def test_a_key_the_shop_no_longer_shows_is_not_confirmed(
 ) -> None:
     keys.seed(source.model_copy(update={"jwks": signer.jwks()}))
     shop.key_set = stranger.jwks()
-    assert await keys.confirm(source, kid(signer)) is None
+    with pytest.raises(TryLater, match="does not hold"):
+        await keys.confirm(source, kid(signer))
 
 
 def without(**changes: Any) -> dict[str, Any]:
@@ -141,6 +197,7 @@ def without(**changes: Any) -> dict[str, Any]:
         without(n=None),
         without(n="%%"),
         without(e="AA"),
+        without(e="_" * 86),
         Signer.new(bits=1024).jwk() | {"kid": "the-key"},
         "the-key",
     ],

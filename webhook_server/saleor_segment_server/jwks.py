@@ -1,8 +1,10 @@
 """The shops' public keys: seeded, fetched when an unknown one is named, kept across restarts.
 
 A key is *fresh* while a fetch of the last hour showed it in the shop's key set. A wrong signature
-is final (401) only under a fresh key; under a seeded or old one the set is read again first, and
-if that fails the answer is 503, so that Saleor sends the delivery again.
+is final (401) only under a fresh key; under any other the set is read again first, and if it cannot
+be read, or no longer holds the key, the answer is 503, so that Saleor sends the delivery again.
+
+What a fetch said outlives a restart, above all that a key is gone: it may have leaked.
 """
 
 import asyncio
@@ -10,6 +12,7 @@ import base64
 import binascii
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,9 @@ _KEPT = 600.0  # Saleor's retries last 310 s
 _PAUSE = 5.0
 _TIMEOUT = aiohttp.ClientTimeout(total=2)
 _LARGEST = 64 * 2**10
-_SHORTEST_KEY = 2048
+_KEY_BITS = range(2048, 8192 + 1)
+_LARGEST_EXPONENT = 2**64  # a tenant's key must not make verifying slow for all
+_MOST_KEYS = 64
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +51,8 @@ class _Key:
 class _Issuer:
     url: str
     keys: dict[str, _Key] = field(default_factory=dict)
+    was_read: bool = False
+    """Whether a fetch ever told its keys: from then on nobody else does."""
     next_fetch_at: float = float("-inf")
     fetch: asyncio.Task[bool] | None = None
 
@@ -72,13 +79,19 @@ class KeyStore:
         try:
             stored = orjson.loads(await read(self._path) or b"{}")
             for url, document in stored.items():
-                self._seed(url, document)
+                issuer = self._issuer(url)
+                gone = document.get("gone", {})
+                for key_id, key in _usable(document):
+                    issuer.keys[key_id] = replace(key, gone_at=gone.get(key_id))
+                issuer.was_read = bool(issuer.keys)
         except (OSError, orjson.JSONDecodeError, AttributeError):
             log.warning("kept_keys_unreadable", path=str(self._path))
 
     def seed(self, source: SaleorSource) -> None:
-        """Take up the keys a Pipeline brings along, where they are not known yet."""
-        self._seed(source.key_set_url, source.jwks)
+        """Take up the keys a Pipeline brings along, until the shop itself has told its keys."""
+        issuer = self._issuer(source.key_set_url)
+        if not issuer.was_read:
+            issuer.keys.update(_usable(source.jwks))
 
     def find(self, source: SaleorSource, key_id: str) -> RSAPublicKey | None:
         """Return the key if it is known; what the hot path asks."""
@@ -94,30 +107,28 @@ class KeyStore:
         """
         answered = await self._refresh(self._issuer(source.key_set_url))
         found = self.find(source, key_id)
-        if found is not None:
-            return found
-        if answered:
-            raise TryLater("key_unknown", "the shop's key set does not hold the signing key")
-        raise TryLater("jwks_unreachable", "the shop's key set cannot be read now")
+        if found is None:
+            raise _unknown() if answered else _unreachable()
+        return found
 
-    async def confirm(self, source: SaleorSource, key_id: str) -> RSAPublicKey | None:
+    async def confirm(self, source: SaleorSource, key_id: str) -> RSAPublicKey:
         """Return the key as the shop shows it now or showed it within the hour.
 
-        Returns:
-            ``None`` where the shop no longer shows it.
-
         Raises:
-            TryLater: That cannot be told now.
+            TryLater: The shop no longer shows it, or that cannot be told now.
         """
         issuer = self._issuer(source.key_set_url)
         key = issuer.keys.get(key_id)
-        if not self._is_fresh(key) and not await self._refresh(issuer):
-            raise TryLater("jwks_unreachable", "the shop's key set cannot be read now")
-        key = issuer.keys.get(key_id)
-        return key.public if key and key.gone_at is None else None
+        if not self._is_fresh(key):
+            if not await self._refresh(issuer):
+                raise _unreachable()
+            key = issuer.keys.get(key_id)
+        if key is None or key.gone_at is not None:
+            raise _unknown()
+        return key.public
 
     def _is_fresh(self, key: _Key | None) -> bool:
-        if key is None or key.confirmed_at is None:
+        if key is None or key.gone_at is not None or key.confirmed_at is None:
             return False
         return self._clock() - key.confirmed_at < _FRESH
 
@@ -126,11 +137,6 @@ class KeyStore:
 
     def _issuer(self, url: str) -> _Issuer:
         return self._issuers.setdefault(url, _Issuer(url))
-
-    def _seed(self, url: str, document: object) -> None:
-        issuer = self._issuer(url)
-        for key_id, key in _usable(document):
-            issuer.keys.setdefault(key_id, key)
 
     async def _refresh(self, issuer: _Issuer) -> bool:
         """Read the key set, once for all who wait and not again within 5 s; tell if it answered."""
@@ -141,11 +147,11 @@ class KeyStore:
 
     async def _read(self, issuer: _Issuer) -> bool:
         try:
-            document = await self._get(issuer.url)
+            self._take(issuer, await self._get(issuer.url))
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            log.warning("key_set_unreadable", url=issuer.url, error=type(error).__name__)
+            problem = str(error) or type(error).__name__
+            log.warning("key_set_unreadable", url=issuer.url, problem=problem)
             return False
-        self._take(issuer, document)
         await self._keep()
         return True
 
@@ -163,22 +169,36 @@ class KeyStore:
     def _take(self, issuer: _Issuer, document: object) -> None:
         now = self._clock()
         shown = {key_id: replace(key, confirmed_at=now) for key_id, key in _usable(document)}
+        if not shown:  # a page of maintenance, say: no shop has no key
+            raise ValueError("it holds no RSA signing key")
         for key_id, key in issuer.keys.items():
             if key_id not in shown and not self._is_past(key):
                 shown[key_id] = replace(key, gone_at=now if key.gone_at is None else key.gone_at)
         if shown.keys() != issuer.keys.keys():
             log.info("key_set_changed", url=issuer.url, keys=sorted(shown))
-        issuer.keys = shown
+        issuer.keys, issuer.was_read = dict(islice(shown.items(), _MOST_KEYS)), True
 
     async def _keep(self) -> None:
         stored = {
-            issuer.url: {"keys": [dict(key.document) for key in issuer.keys.values()]}
+            issuer.url: {
+                "keys": [dict(key.document) for key in issuer.keys.values()],
+                "gone": {kid: key.gone_at for kid, key in issuer.keys.items() if key.gone_at},
+            }
             for issuer in self._issuers.values()
+            if issuer.was_read
         }
         try:
             await write(self._path, orjson.dumps(stored))
         except OSError as error:
             log.warning("keys_not_kept", path=str(self._path), error=error.strerror)
+
+
+def _unknown() -> TryLater:
+    return TryLater("key_unknown", "the shop's key set does not hold the signing key")
+
+
+def _unreachable() -> TryLater:
+    return TryLater("jwks_unreachable", "the shop's key set cannot be read now")
 
 
 def _usable(document: object) -> Iterator[tuple[str, _Key]]:
@@ -190,7 +210,7 @@ def _usable(document: object) -> Iterator[tuple[str, _Key]]:
         if entry.get("use", "sig") != "sig" or entry.get("alg", "RS256") != "RS256":
             continue
         key_id, public = entry.get("kid"), _public(entry)
-        if isinstance(key_id, str) and key_id and public and public.key_size >= _SHORTEST_KEY:
+        if isinstance(key_id, str) and key_id and public:
             kept = {name: entry[name] for name in ("kty", "kid", "n", "e")}
             yield key_id, _Key(public, kept)
 
@@ -198,6 +218,8 @@ def _usable(document: object) -> Iterator[tuple[str, _Key]]:
 def _public(entry: Mapping[str, Any]) -> RSAPublicKey | None:
     try:
         exponent, modulus = _number(entry["e"]), _number(entry["n"])
+        if modulus.bit_length() not in _KEY_BITS or exponent > _LARGEST_EXPONENT:
+            return None
         return RSAPublicNumbers(exponent, modulus).public_key()
     except (KeyError, TypeError, ValueError, binascii.Error):
         return None
