@@ -3,7 +3,7 @@
 import aiohttp
 import pytest
 
-from saleor_segment_server.outbound import AddressRefused, Guard
+from saleor_segment_server.outbound import AddressRefused, Guard, api_server
 from tests.data_plane.receiving import Shop
 
 
@@ -14,6 +14,8 @@ from tests.data_plane.receiving import Shop
         "127.8.9.10",
         "::1",
         "::ffff:127.0.0.1",
+        "::127.0.0.1",
+        "168.63.129.16",
         "169.254.169.254",
         "::ffff:169.254.169.254",
         "64:ff9b::a9fe:a9fe",
@@ -49,6 +51,15 @@ def test_public_addresses_are_let_through(address: str) -> None:
 def test_the_api_server_is_refused() -> None:
     with pytest.raises(AddressRefused, match="API server"):
         Guard(refused=["10.96.0.1"]).check("::ffff:10.96.0.1")
+
+
+@pytest.mark.parametrize(
+    ("host", "addresses"),
+    [("10.96.0.1", ("10.96.0.1",)), ("fd00::1", ("fd00::1",)), ("api.example.com", ()), ("", ())],
+)
+def test_a_pod_is_told_where_its_api_server_is(host: str, addresses: tuple[str, ...]) -> None:
+    assert api_server({"KUBERNETES_SERVICE_HOST": host}) == addresses
+    assert api_server({}) == ()
 
 
 def test_loopback_is_let_through_where_told() -> None:

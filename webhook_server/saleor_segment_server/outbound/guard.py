@@ -7,16 +7,25 @@ to something internal nor a name that changes its mind after a check gets throug
 import errno
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import aiohttp
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_CARRIERS = tuple(  # IPv6 networks whose last 32 bits are an IPv4 address
+    ipaddress.ip_network(network) for network in ("64:ff9b::/96", "::/96")
+)
 _METADATA = frozenset(
     ipaddress.ip_address(address)
-    for address in ("169.254.169.254", "100.100.100.200", "fd00:ec2::254", "fd20:ce::254")
+    for address in (
+        "169.254.169.254",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+    )
 )
 _DNS_SECONDS = 60  # Segment asks that its name be resolved anew within a day; pods move sooner
 
@@ -87,10 +96,19 @@ class Guard:
 
 
 def _innermost(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """Unwrap IPv4 carried in IPv6: mapped, 6to4 and NAT64."""
-    if isinstance(address, IPv4Address):
+    """Unwrap IPv4 carried in IPv6: mapped, 6to4, NAT64 and the old compatible form."""
+    if isinstance(address, IPv4Address) or address.is_loopback or address.is_unspecified:
         return address
     inner = address.ipv4_mapped or address.sixtofour
-    if inner is None and address in _NAT64:
+    if inner is None and any(address in network for network in _CARRIERS):
         inner = IPv4Address(int(address) & 0xFFFFFFFF)
     return inner or address
+
+
+def api_server(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the API server's address as Kubernetes tells it to a pod; none outside a cluster."""
+    host = environment.get("KUBERNETES_SERVICE_HOST", "")
+    try:
+        return (str(ipaddress.ip_address(host)),)
+    except ValueError:  # not told, or a public name, which is no way into the cluster
+        return ()
