@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from prometheus_client import CONTENT_TYPE_LATEST
+
 from saleor_segment_server.contract import Event
 from tests.data_plane.receiving import PIPELINE_ID, Door, Shop, body, pipeline
 from tests.signing import Signer
@@ -14,6 +16,12 @@ async def test_it_is_ready_once_the_pipelines_are_read(tmp_path: Path) -> None:
         assert await door.get("/readyz") == (503, "the Pipelines are not read yet\n")
         await door.table.replace([])
         assert await door.get("/readyz") == (200, "ok\n")
+
+
+async def test_a_journal_that_has_ended_is_neither_ready_nor_alive(door: Door) -> None:
+    await door.journal.__aexit__(None, None, None)
+    assert await door.get("/healthz") == (503, "the journal has ended\n")
+    assert (await door.get("/readyz"))[0] == 503
 
 
 async def test_a_draining_process_is_unready_and_still_accepts(door: Door, signer: Signer) -> None:
@@ -77,7 +85,9 @@ async def test_answers_are_counted_and_strangers_leave_no_label(door: Door, sign
     await door.post(data, signer.sign(data))
     await door.post(data, None)
     await door.post(data, None, path="/webhooks/00000000-0000-4000-8000-00000000abcd/order_created")
-    _, text = await door.get("/metrics")
+    async with door.client.get(door.private.url + "/metrics") as response:
+        text = await response.text()
+        assert response.headers["Content-Type"] == CONTENT_TYPE_LATEST
     name = "saleor_segment_received_total"
     assert f'{name}{{outcome="accepted",pipeline="{PIPELINE_ID}"}} 1.0' in text
     assert f'{name}{{outcome="duplicate",pipeline="{PIPELINE_ID}"}} 1.0' in text

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +21,21 @@ FIXTURES = Path("tests/fixtures/saleor")
 
 async def buried(door: Door) -> list[str]:
     return [letter.why for letter in await door.journal.dead_letters(PIPELINE_ID)]
+
+
+def head(signature: str, length: int = 100) -> bytes:
+    """Return the head of a delivery whose body is sent by hand, or not at all."""
+    return (
+        f"POST /webhooks/{PIPELINE_ID}/order_created HTTP/1.1\r\nHost: x\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {length}\r\n"
+        f"Saleor-Signature: {signature}\r\n\r\n"
+    ).encode()
+
+
+async def until(test: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not test():  # noqa: ASYNC110 - what is waited for tells nobody
+            await asyncio.sleep(0.005)
 
 
 # 200
@@ -81,6 +97,8 @@ async def test_what_is_genuine_but_not_wanted_is_kept_as_a_dead_letter(
     assert await buried(door) == [why]
     assert await door.journal.take(PIPELINE_ID) == []
     assert door.woken == []
+    assert await door.post(data, signer.sign(data), **headers) == (200, "")
+    assert len(await buried(door)) == 1
 
 
 @pytest.mark.parametrize("data", [b"", b"order", b'{"order": ', b"\xff\xfe"])
@@ -163,6 +181,41 @@ async def test_what_is_no_signature_is_refused(door: Door, signature: str) -> No
     assert (await door.post(body(), signature))[0] == 401
 
 
+async def test_a_wrong_signature_under_a_key_that_is_gone_is_not_final(
+    door: Door, shop: Shop, signer: Signer, stranger: Signer
+) -> None:
+    data = body()
+    assert await door.post(data, signer.sign(data)) == (200, "")
+    shop.key_set = stranger.jwks()
+    door.clock.now += 5
+    another = body(order={"id": "2"})
+    assert await door.post(another, stranger.sign(another)) == (200, "")
+    third = body(order={"id": "3"})
+    assert await door.post(third, signer.sign(third)) == (200, "")
+    assert await door.post(third + b" ", signer.sign(third)) == (503, "key_unknown")
+
+
+@pytest.mark.parametrize(
+    ("lines", "answer"),
+    [
+        (["Saleor-Signature: a.b.c"], b"401"),
+        (["Content-Type: text/plain"], b"415"),
+        ([f"Content-Length: {LARGEST_BODY + 1}"], b"413"),
+    ],
+)
+async def test_what_is_wrong_with_the_head_is_said_without_waiting_for_the_body(
+    door: Door, lines: list[str], answer: bytes
+) -> None:
+    fields = {"Content-Type": "application/json", "Content-Length": "10", "Host": "x"}
+    fields |= dict(line.split(": ") for line in lines)
+    reader, writer = await asyncio.open_connection(*door.public.address)
+    text = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    path = f"/webhooks/{PIPELINE_ID}/order_created"
+    writer.write(f"POST {path} HTTP/1.1\r\n{text}\r\n".encode())
+    assert answer in await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+
+
 # 404
 
 
@@ -182,6 +235,13 @@ async def test_what_is_no_signature_is_refused(door: Door, signature: str) -> No
 async def test_what_is_not_there_is_not_found(door: Door, signer: Signer, path: str) -> None:
     data = body()
     assert (await door.post(data, signer.sign(data), path=path))[0] == 404
+
+
+async def test_webhooks_are_posted_and_nothing_else(door: Door) -> None:
+    url = f"{door.public.url}/webhooks/{PIPELINE_ID}/order_created"
+    for method in ("GET", "HEAD", "PUT", "DELETE", "OPTIONS"):
+        async with door.client.request(method, url) as response:
+            assert response.status == 404
 
 
 async def test_a_pipeline_taken_down_on_purpose_is_not_found(
@@ -232,6 +292,30 @@ async def test_a_body_that_is_not_what_its_headers_say_is_malformed(
     data = body()
     status, _ = await door.post(data, signer.sign(data), Content_Encoding="gzip")
     assert status == 400
+
+
+@pytest.mark.parametrize(
+    "noise", [b"hello\r\n\r\n", b"\x16\x03\x01\x02\x00", b"POST x y z\r\n\r\n"]
+)
+async def test_what_is_no_http_is_malformed_and_fills_no_log(
+    door: Door, noise: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, writer = await asyncio.open_connection(*door.public.address)
+    writer.write(noise)
+    assert b"400" in await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+    assert caplog.records == []
+
+
+async def test_a_sender_that_hangs_up_leaves_no_trace_in_the_log(
+    door: Door, shop: Shop, signer: Signer, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, writer = await asyncio.open_connection(*door.public.address)
+    writer.write(head(signer.sign(b"")) + b"{")
+    await until(lambda: shop.asked)
+    writer.close()
+    await until(lambda: b'outcome="disconnected"' in door.metrics.render())
+    assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
 
 
 # 503
@@ -291,7 +375,7 @@ async def test_a_full_quota_is_told_and_others_go_on(
 
 
 async def test_a_process_that_is_going_down_says_so(door: Door, signer: Signer) -> None:
-    door.receiver.stopping = True
+    await door.receiver.drain(seconds=1)
     data = body()
     assert await door.post(data, signer.sign(data)) == (503, "stopping")
 
@@ -301,14 +385,28 @@ async def test_a_body_that_never_arrives_does_not_hold_a_connection(
 ) -> None:
     door.receiver.body_seconds = 0.05
     reader, writer = await asyncio.open_connection(*door.public.address)
-    writer.write(
-        f"POST /webhooks/{PIPELINE_ID}/order_created HTTP/1.1\r\nHost: x\r\n"
-        "Content-Type: application/json\r\nContent-Length: 100\r\n"
-        f"Saleor-Signature: {signer.sign(b'')}\r\n\r\n{{".encode()
-    )
+    writer.write(head(signer.sign(b"")) + b"{")
     answer = await asyncio.wait_for(reader.read(), 30)
     writer.close()
     assert b"503" in answer.splitlines()[0]
+
+
+async def test_what_is_in_flight_is_finished_before_the_process_ends(
+    door: Door, shop: Shop, signer: Signer
+) -> None:
+    data = body()
+    reader, writer = await asyncio.open_connection(*door.public.address)
+    writer.write(head(signer.sign(data), len(data)) + data[:10])
+    await until(lambda: shop.asked)
+    draining = asyncio.create_task(door.receiver.drain(seconds=5))
+    await asyncio.sleep(0)
+    writer.write(data[10:])
+    answer = await asyncio.wait_for(reader.read(), 5)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"Connection: close" in answer
+    await draining
+    writer.close()
+    assert len(await door.journal.take(PIPELINE_ID)) == 1
 
 
 # captured deliveries

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import orjson
 from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from saleor_segment_server.contract import Pipeline
 from saleor_segment_server.errors import NotFound, Unauthorized
@@ -54,7 +55,9 @@ class Admin:
         self._token = token
 
     async def health(self, _: web.Request) -> web.Response:
-        """Answer ``/healthz``: this loop runs, or there would be no answer."""
+        """Answer ``/healthz``: this loop runs, or nothing would answer, and so does the journal."""
+        if not self._journal.alive:
+            return web.Response(status=503, text="the journal has ended\n")
         return web.Response(text="ok\n")
 
     async def ready(self, _: web.Request) -> web.Response:
@@ -71,7 +74,8 @@ class Admin:
 
     async def metrics(self, _: web.Request) -> web.Response:
         """Answer ``/metrics``."""
-        return web.Response(body=self._metrics.render(), content_type="text/plain")
+        headers = {"Content-Type": CONTENT_TYPE_LATEST}
+        return web.Response(body=self._metrics.render(), headers=headers)
 
     async def pipelines(self, request: web.Request) -> web.Response:
         """Answer ``GET /internal/v1/pipelines``: what is held, and how far it is."""

@@ -4,10 +4,12 @@ The public one takes webhooks and nothing else; health, metrics and the operator
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from saleor_segment_server.admin import Admin
 from saleor_segment_server.errors import Rejected, StartError
@@ -46,14 +48,16 @@ async def answer(request: web.Request, handler: _Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except Rejected as rejected:
-        document = {"error": rejected.reason, "message": str(rejected)}
-        return web.json_response(document, status=rejected.status)
-    except web.HTTPException:
-        raise
+        return _refusal(rejected.status, rejected.reason, str(rejected))
+    except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+        return _refusal(404, "path_unknown", "nothing is at this address")
     except Exception:
         log.exception("request_failed", path=request.path)
-        document = {"error": "internal", "message": "this server failed; it is logged there"}
-        return web.json_response(document, status=503)
+        return _refusal(503, "internal", "this server failed; it is logged there")
+
+
+def _refusal(status: int, reason: str, message: str) -> web.Response:
+    return web.json_response({"error": reason, "message": message}, status=status)
 
 
 class Listener:
@@ -83,6 +87,7 @@ class Listener:
         self._runner = web.AppRunner(
             app,
             access_log=None,
+            logger=_logger(),
             keepalive_timeout=head_seconds,
             lingering_time=_LINGERING_SECONDS,
         )
@@ -140,6 +145,17 @@ class Listener:
         if server is None or len(server.connections) >= self._max_connections:
             return _Refusal()
         return server()
+
+
+def _logger() -> logging.Logger:
+    """Return a logger for aiohttp: strangers send what is no HTTP, which is no error of ours."""
+    logger = logging.getLogger(f"{__name__}.http")
+    logger.addFilter(_is_ours)
+    return logger
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 class _Refusal(asyncio.Protocol):

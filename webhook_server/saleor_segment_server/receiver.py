@@ -5,12 +5,14 @@ is a 503, and what is signed by the shop is never refused: what is not wanted be
 """
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from saleor_segment_server.contract import Event, Pipeline
 from saleor_segment_server.delivery import Delivery, Entry, Verified, accept_key, objection
@@ -27,7 +29,7 @@ from saleor_segment_server.journal import SqliteJournal
 from saleor_segment_server.jwks import KeyStore
 from saleor_segment_server.metrics import Metrics
 from saleor_segment_server.pipelines import Table
-from saleor_segment_server.signature import parse
+from saleor_segment_server.signature import Signature, parse
 
 LARGEST_BODY = 8 * 2**20
 """Bytes; a 70-line order is 85 kB."""
@@ -72,8 +74,9 @@ class Receiver:
         """How long a body may take to arrive; Saleor gives up on an answer after 18 s."""
         self.draining = False
         """Set when the process is to stop: it is not ready, and still accepts what comes."""
-        self.stopping = False
-        """Set when the journal is about to close: what still comes is answered 503."""
+        self._stopping = False
+        self._in_flight = 0
+        self._finished = asyncio.Event()
 
     async def receive(self, request: web.Request) -> web.Response:
         """Answer a delivery.
@@ -81,30 +84,54 @@ class Receiver:
         Raises:
             Rejected: It is not accepted; the subclass says which answer that is.
         """
+        self._in_flight += 1
         pipeline_id = request.match_info["pipeline"]
+        outcome = "failed"
         try:
             outcome = await self._receive(request, pipeline_id)
         except Rejected as rejected:
-            known = pipeline_id if pipeline_id in self._table.pipelines else ""
-            self._metrics.received(known, rejected.reason)
+            outcome = rejected.reason
             raise
-        self._metrics.received(pipeline_id, outcome)
-        return web.Response()
+        finally:
+            self._in_flight -= 1
+            self._finished.set()
+            known = pipeline_id if pipeline_id in self._table.pipelines else ""
+            self._metrics.received(known, outcome)
+        response = web.Response()
+        if self.draining:
+            response.force_close()  # the next one finds another process
+        return response
+
+    async def drain(self, *, seconds: float) -> None:
+        """Wait for so long until nothing is in flight; what comes after that is answered 503."""
+        self.draining = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._in_flight:
+                    self._finished.clear()
+                    await self._finished.wait()
+        self._stopping = True
 
     async def _receive(self, request: web.Request, pipeline_id: str) -> str:
-        if self.stopping:
+        """Judge what can be judged before the body is read, then the body."""
+        if self._stopping:
             raise TryLater("stopping", "this process is shutting down")
+        if (request.content_length or 0) > LARGEST_BODY:
+            raise _too_large()
         event = _event(request)
         pipeline = self._pipeline(pipeline_id)
-        signature = _check_headers(request)
+        header = _signature(request)
+        signature = parse(header)
+        key = await self._key(pipeline, signature)
         delivery = Delivery(
             pipeline=pipeline_id,
             event=event,
             body=await self._read(request),
-            signature=signature,
+            signature=header,
             api_url=request.headers.get("Saleor-Api-Url"),
         )
-        return await self._store(await self._verify(delivery, pipeline), pipeline)
+        verified = await self._verify(delivery, pipeline, signature, key)
+        return await self._store(verified, pipeline)
 
     def _pipeline(self, pipeline_id: str) -> Pipeline:
         if not _ID.fullmatch(pipeline_id):
@@ -118,21 +145,24 @@ class Receiver:
         except TimeoutError:
             raise TryLater("body_slow", "the body did not arrive in time") from None
         except web.HTTPRequestEntityTooLarge:
-            raise TooLarge("too_large", f"a body may have {LARGEST_BODY} bytes") from None
+            raise _too_large() from None
+        except ConnectionError:
+            raise Malformed("disconnected", "the connection ended before the body did") from None
         except (web.HTTPException, web.RequestPayloadError):
             raise Malformed("malformed", "the body is not what its headers announce") from None
 
-    async def _verify(self, delivery: Delivery, pipeline: Pipeline) -> Verified:
-        signature, source = parse(delivery.signature), pipeline.saleor
-        key = self._keys.find(source, signature.key_id)
-        if key is None:
-            key = await self._keys.fetch(source, signature.key_id)
-        if signature.is_of(key, delivery.body):
-            return Verified(delivery, signature.key_id)
-        confirmed = await self._keys.confirm(source, signature.key_id)
-        if confirmed is not None and signature.is_of(confirmed, delivery.body):
-            return Verified(delivery, signature.key_id)
-        raise Unauthorized("signature_wrong", "the signature is not the shop's over this body")
+    async def _key(self, pipeline: Pipeline, signature: Signature) -> RSAPublicKey:
+        key = self._keys.find(pipeline.saleor, signature.key_id)
+        return key or await self._keys.fetch(pipeline.saleor, signature.key_id)
+
+    async def _verify(
+        self, delivery: Delivery, pipeline: Pipeline, signature: Signature, key: RSAPublicKey
+    ) -> Verified:
+        if not signature.is_of(key, delivery.body):
+            confirmed = await self._keys.confirm(pipeline.saleor, signature.key_id)
+            if confirmed is key or not signature.is_of(confirmed, delivery.body):
+                raise Unauthorized("signature_wrong", "it is not the shop's over this body")
+        return Verified(delivery, signature.key_id)
 
     async def _store(self, verified: Verified, pipeline: Pipeline) -> str:
         now, delivery = self._clock(), verified.delivery
@@ -162,10 +192,12 @@ def _event(request: web.Request) -> Event:
     return event
 
 
-def _check_headers(request: web.Request) -> str:
-    """Judge what can be judged before the body; return the signature."""
-    if (request.content_length or 0) > LARGEST_BODY:
-        raise TooLarge("too_large", f"a body may have {LARGEST_BODY} bytes")
+def _too_large() -> TooLarge:
+    return TooLarge("too_large", f"a body may have {LARGEST_BODY} bytes")
+
+
+def _signature(request: web.Request) -> str:
+    """Return the one ``Saleor-Signature`` of a JSON request."""
     if request.content_type != "application/json":
         raise NotJson("not_json", "the content type must be application/json")
     signatures = request.headers.getall("Saleor-Signature", ())
