@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _CODE = re.compile(r"[A-Za-z_]{1,64}")
-_PERMISSION = re.compile(r"\b(?:MANAGE|HANDLE|AUTHENTICATED)_[A-Z_]+\b")
+_PERMISSION = re.compile(r"\b(?:MANAGE|HANDLE|AUTHENTICATED)_[A-Z_]{1,48}\b")
 _FIELD = re.compile(r"[A-Za-z]{1,32}")
 _TOKEN_CODES = frozenset(
     {
