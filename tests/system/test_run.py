@@ -30,6 +30,7 @@ def run(stand: Stand, *arguments: str) -> Program:
     return saleor_segment(
         *("run", "-f", stand.file, "--data-dir", stand.folder / "data"),
         *("--listen", "127.0.0.1:0", "--private-listen", "127.0.0.1:0", "--ballast", "1Mi"),
+        *("--log-level", "info"),
         *arguments,
     )
 
@@ -142,5 +143,5 @@ async def test_a_port_in_use_is_one_line_and_exit_code_2(stand: Stand) -> None:
 
 async def test_a_folder_that_is_held_is_one_line_and_exit_code_2(stand: Stand) -> None:
     async with run(stand) as program:
-        await program.logged("listening")
+        await condition(program, "Listening", "True")
         assert "another process" in await refused(stand)

@@ -20,6 +20,11 @@ class Console:
         self._clock = clock
         self._shown: dict[Key, dict[ConditionType, Said]] = {}
 
+    def listening(self, webhooks: str, private: str) -> None:
+        """Write where Saleor is to call, and where health and metrics are."""
+        message = f"Saleor calls {webhooks}/webhooks/…; health and metrics are at {private}."
+        self._line("process", "Listening", "True", "", message)
+
     def conditions(self, key: Key, status: Status) -> None:
         """Write a line for each condition that is not as this process last showed it."""
         shown = self._shown.setdefault(key, {})
@@ -41,10 +46,10 @@ class Console:
     def manifests(self, problem: str | None) -> None:
         """Write that the files cannot be used, or that they can again."""
         if problem is None:
-            self._line("files", "Manifests", "True", "Read", "The files are in use again.")
+            self._line("process", "Manifests", "True", "Read", "The files are in use again.")
         else:
             message = f"{problem} (until then the last good state counts)"
-            self._line("files", "Manifests", "False", "Unreadable", message)
+            self._line("process", "Manifests", "False", "Unreadable", message)
 
     def _line(self, subject: Key | str, what: str, status: str, reason: str, message: str) -> None:
         moment = time.strftime("%H:%M:%S", time.localtime(self._clock()))

@@ -94,14 +94,18 @@ class _Operator:
 
     async def run(self, server: Server, stop: asyncio.Event) -> None:
         async with AsyncExitStack() as stack:
-            self._reconciler = await self._make_reconciler(server, stack)
+            public_url = self._settings.public_url or server.url
+            self._console.listening(public_url, server.private_url)
+            self._reconciler = await self._make_reconciler(server, public_url, stack)
             async with asyncio.TaskGroup() as group:
                 following = group.create_task(self._feed.run())
                 group.create_task(keep_measuring(self._reconciler, self._integrations, stop))
                 await self._queue.run(stop)
                 following.cancel()
 
-    async def _make_reconciler(self, server: Server, stack: AsyncExitStack) -> Reconciler:
+    async def _make_reconciler(
+        self, server: Server, public_url: str, stack: AsyncExitStack
+    ) -> Reconciler:
         async def addresses() -> Sequence[str]:
             return (server.private_url,)
 
@@ -115,9 +119,7 @@ class _Operator:
             saleor=await stack.enter_async_context(SaleorPool(self._make_saleor)),
             servers=await stack.enter_async_context(Servers(addresses, token=token)),
             probe=probe.verdict,
-            settings=ReconcileSettings(
-                public_url=settings.public_url or server.url, resync=settings.resync
-            ),
+            settings=ReconcileSettings(public_url=public_url, resync=settings.resync),
             clock=self._clock,
         )
 

@@ -3,7 +3,7 @@
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
@@ -31,6 +31,8 @@ class RunSettings(ReceivingSettings):
     picked up within a second."""
     namespace: Namespace = "default"
     """Namespace of manifests that name none."""
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    """Lowest level that is logged, to standard error; how things stand is printed besides."""
     public_url: BaseUrl | None = None
     """Address under which Saleor reaches the listener; without it the listener's own."""
     listen: Address = "127.0.0.1:8080"

@@ -218,6 +218,21 @@ async def test_what_is_no_saleor_is_a_condition(stand: Stand) -> None:
         await condition(run, "Ready", "False", reason="NotSaleor")
 
 
+async def test_it_says_where_it_listens(stand: Stand) -> None:
+    async with stand.running(public_url="https://events.example.com") as run:
+        message = await condition(run, "Listening", "True")
+    assert "https://events.example.com/webhooks/" in message
+
+
+async def test_a_shop_that_hangs_does_not_hold_up_the_end(stand: Stand) -> None:
+    stand.saleor.fail(graphql_delay=60.0)
+    async with stand.running() as run:
+        await condition(run, "Listening", "True")
+        begun = time.monotonic()
+        await run.end()
+        assert time.monotonic() < begun + 8
+
+
 async def test_an_old_saleor_is_a_condition(tmp_path: Path) -> None:
     async with standing(tmp_path, version="3.19.0") as stand, stand.running() as run:
         await condition(run, "Ready", "False", reason="SaleorTooOld")
