@@ -101,6 +101,6 @@ def _owned_by_another(app: App) -> Problem:
 def _interrupted(seen: Observed, now: datetime) -> Searching | None:
     since = seen.record.pending_since if seen.record else None
     # Either way round: a clock that was set back must not make the search last for hours.
-    if since is None or (elapsed := abs(now - since)) >= SEARCH:
+    if since is None or abs(now - since) >= SEARCH:
         return None
-    return Searching((SEARCH - elapsed).total_seconds())
+    return Searching((since + SEARCH - now).total_seconds())

@@ -17,7 +17,7 @@ def of_fields(seen: Observed, app_id: str, comparison: Comparison) -> Announceme
         [
             *(f"{draft.event} was deleted" for draft in comparison.missing if draft.event in known),
             *(
-                f"{change.draft.event} had another {' and '.join(change.fields)}"
+                f"{change.draft.event} differed in {' and '.join(change.fields)}"
                 for change in comparison.changed
             ),
             *(f'"{webhook.name}" was one too many' for webhook in comparison.surplus),

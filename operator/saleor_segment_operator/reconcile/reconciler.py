@@ -190,13 +190,14 @@ class Reconciler:
             _log.warning("status_unwritable", integration=str(integration.key), why=error.reason)
 
     def _next(self, seen: Observed, outcome: Outcome, look_again: float | None) -> float:
+        """Return when to look again; what was just done is looked at at once."""
         key, failures = seen.integration.key, outcome.failures.values()
-        if outcome.done and not failures:
-            return self._pace.after_progress(key)
         passing = [problem for problem in (*failures, *_problems(seen)) if problem.heals]
+        asked = max((problem.retry_after or 0.0 for problem in passing), default=0.0)
+        if outcome.done and not asked:
+            return self._pace.after_progress(key)
         if not passing:
             return self._pace.after_calm(key, look_again)
-        asked = max(problem.retry_after or 0.0 for problem in passing)
         delay = self._pace.after_trouble(key, asked)
         return delay if look_again is None else min(delay, look_again)
 

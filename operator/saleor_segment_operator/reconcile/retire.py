@@ -32,7 +32,8 @@ DRAIN = timedelta(minutes=10)
 """How long the servers may take to send what they have; the rest becomes dead letters."""
 GIVE_UP = timedelta(minutes=15)
 """How long Saleor is given; then it is left as it is."""
-_LOOK = 2.0
+_LOOKS = ((timedelta(minutes=1), 2.0), (DRAIN, 10.0))
+"""Seconds until the servers are asked again how far they are, up to which age of the deletion."""
 _LOOK_AT_SALEOR = 30.0
 
 _HOPELESS = frozenset(
@@ -52,8 +53,8 @@ class Farewell:
     """What is done to let an integration go, and what it waits for."""
 
     lanes: tuple[Lane, ...] = ()
-    look_again: float | None = None
-    """Seconds until another look."""
+    look_again: float | None = _LOOK_AT_SALEOR
+    """Seconds until another look where nothing is done; ``None``: what heals sets the pace."""
     waits_for: str = ""
     """In words, for its status."""
 
@@ -71,6 +72,7 @@ def retire(desired: Desired | None, seen: Observed, now: datetime) -> Farewell:
     return (
         _stop(desired, seen, late=age >= GIVE_UP)
         or (None if lost or not isinstance(seen.app, Problem) else _wait_for(seen.app))
+        or (None if lost or desired is None else _search(desired, seen, now))
         or _drain(seen, age)
         or (None if lost or obstacle is None else _wait_for(obstacle))
         or _finish(desired, seen, obstacle, lost=lost)
@@ -125,6 +127,16 @@ def _source(desired: Desired | None, seen: Observed) -> Iterator[Action]:
         yield from (DeleteApp(app.id) for app in mine)
 
 
+def _search(desired: Desired, seen: Observed, now: datetime) -> Farewell | None:
+    """Wait for an app whose creation was interrupted to appear, or not to."""
+    state = apps.judge(desired, seen, now)
+    if _keeps_app(desired) or not isinstance(state, apps.Searching):
+        return None
+    return Farewell(
+        look_again=state.seconds, waits_for="its app may yet appear, its creation was interrupted"
+    )
+
+
 def _webhooks(desired: Desired, app: App) -> tuple[Webhook, ...]:
     return webhooks.ours(app.webhooks, marker=desired.marker, url=desired.webhook_url)
 
@@ -140,7 +152,10 @@ def _drain(seen: Observed, age: timedelta) -> Farewell | None:
         return None
     if pipeline.state is PipelineState.PAUSED or age >= DRAIN:
         return _bury(totals.pending)
-    return Farewell(look_again=_LOOK, waits_for=f"{totals.pending} events are still to be sent")
+    look_again = next(seconds for until, seconds in _LOOKS if age < until)
+    return Farewell(
+        look_again=look_again, waits_for=f"{totals.pending} events are still to be sent"
+    )
 
 
 def _bury(pending: int) -> Farewell:
