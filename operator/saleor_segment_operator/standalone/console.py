@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from saleor_segment_operator.reconcile.ports import Announcement
-from saleor_segment_operator.resource import ConditionType, Key, Status
+from saleor_segment_operator.resource import Condition, ConditionType, Key, Reason, Status
 
 Said = tuple[str, str, str]
 """Status, reason and message of a condition."""
@@ -18,7 +18,7 @@ class Console:
         """Write to ``stream``; ``clock`` gives seconds since the epoch."""
         self._stream = stream
         self._clock = clock
-        self._shown: dict[Key, dict[ConditionType, Said]] = {}
+        self._known: dict[Key, dict[ConditionType, Said]] = {}
 
     def listening(self, webhooks: str, private: str) -> None:
         """Write where Saleor is to call, and where health and metrics are."""
@@ -26,12 +26,18 @@ class Console:
         self._line("process", "Listening", "True", "", message)
 
     def conditions(self, key: Key, status: Status) -> None:
-        """Write a line for each condition that is not as this process last showed it."""
-        shown = self._shown.setdefault(key, {})
+        """Write a line for each condition that is not as this process last knew it.
+
+        Those that only wait for another, or repeat what Ready says, are left out.
+        """
+        known = self._known.setdefault(key, {})
+        ready = _said(status.condition(ConditionType.READY))
         for condition in status.conditions:
-            said = (condition.status.value, condition.reason.value, condition.message)
-            if shown.get(condition.type) != said:
-                shown[condition.type] = said
+            said = _said(condition)
+            news = said != known.get(condition.type)
+            known[condition.type] = said
+            repeats = condition.type is not ConditionType.READY and said[1:] == ready[1:]
+            if news and not repeats and condition.reason is not Reason.WAITING:
                 self._line(key, condition.type.value, *said)
 
     def announcement(self, key: Key, announcement: Announcement) -> None:
@@ -40,8 +46,8 @@ class Console:
 
     def gone(self, key: Key) -> None:
         """Write that an integration and its state are gone."""
-        self._shown.pop(key, None)
-        self._line(key, "Gone", "", "", "Its manifest is gone and what was to be cleaned up is.")
+        self._known.pop(key, None)
+        self._line(key, "Gone", "", "", "It is let go, and forgotten here.")
 
     def manifests(self, problem: str | None) -> None:
         """Write that the files cannot be used, or that they can again."""
@@ -60,3 +66,9 @@ class Console:
             self._stream.flush()
         except OSError:
             return  # a closed pipe ends the watching, not the work
+
+
+def _said(condition: Condition | None) -> Said:
+    if condition is None:
+        return ("", "", "")
+    return (condition.status.value, condition.reason.value, condition.message)
