@@ -124,7 +124,9 @@ def _lock(handle: int, folder: Path) -> None:
         raise StartError(
             f"{folder}: another process uses it: stop that one, or name another --data-dir"
         ) from None
+    except OSError as error:
+        raise StartError(_remedy(folder, error)) from None
 
 
 def _remedy(path: Path, error: OSError) -> str:
-    return f"{path}: cannot be made ({error.strerror}): mend that, or name another --data-dir"
+    return f"{path}: cannot be used ({error.strerror}): mend that, or name another --data-dir"

@@ -51,7 +51,7 @@ class FolderIntegrations:
         self._clock = clock
         self._turn = asyncio.Lock()
         self._wanted: Mapping[Key, Manifest] = {}
-        stored: Mapping[str, Document] = files.read("*.json", orjson.loads)
+        stored: Mapping[str, Document] = files.read("*.json", _parse)
         self._documents = {_key(document): document for document in stored.values()}
 
     def check(self, manifests: Mapping[Key, Manifest]) -> None:
@@ -182,6 +182,14 @@ class FolderIntegrations:
 
     def _now(self) -> str:
         return datetime.fromtimestamp(int(self._clock()), UTC).isoformat()
+
+
+def _parse(content: bytes) -> Document:
+    document = orjson.loads(content)
+    if not isinstance(document, dict):
+        raise ValueError("is no object")  # noqa: TRY004 - what a reader of files raises
+    Integration.parse(document)  # raises where it is not what we wrote
+    return document
 
 
 def _key(document: Mapping[str, Any]) -> Key:

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from saleor_segment_operator.errors import StartError
+from saleor_segment_operator.errors import StartError, Unavailable
 from saleor_segment_operator.reconcile import Queue, Reconciler, SaleorPool, keep_measuring
 from saleor_segment_operator.resource import Key
 from saleor_segment_operator.saleor import Saleor
@@ -89,7 +89,10 @@ class _Operator:
 
     async def start(self) -> None:
         """Read the files, before anything listens."""
-        await self._pipelines.ensure()
+        try:
+            await self._pipelines.ensure()
+        except Unavailable as error:
+            raise StartError(str(error)) from None
         await self._feed.start()
 
     async def run(self, server: Server, stop: asyncio.Event) -> None:

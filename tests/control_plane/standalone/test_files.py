@@ -56,7 +56,7 @@ def test_a_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
-    with pytest.raises(StartError, match=r"/a/b: cannot be made \(Not a directory\): .*--data-dir"):
+    with pytest.raises(StartError, match=r"/a/b: cannot be used \(Not a directory\): .*--data-dir"):
         make_folder(tmp_path / "a/b")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from saleor_segment_operator.errors import Unavailable
+from saleor_segment_operator.errors import StartError, Unavailable
 from saleor_segment_operator.reconcile import Announcement
 from saleor_segment_operator.resource import Integration, Key, Spec, Status
 from saleor_segment_operator.standalone.console import Console
@@ -117,6 +117,13 @@ async def test_everything_outlives_the_process(shelf: Shelf) -> None:
     shelf.reopen()
     await shelf.apply(_text(annotations="{a: b}"))
     assert await shelf.get() == before
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"metadata": {"name": "a"}}'])
+def test_a_damaged_file_stops_the_start(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(StartError, match=r"a\.json: is damaged"):
+        Shelf(tmp_path)
 
 
 async def test_what_is_not_held_goes_at_once(shelf: Shelf) -> None:

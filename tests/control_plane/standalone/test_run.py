@@ -162,7 +162,7 @@ async def test_wrong_credentials_are_a_condition_and_right_ones_mend_it(stand: S
     assert PLANTED not in run.getvalue()
 
 
-@pytest.mark.parametrize("value", [None, "", "  "])
+@pytest.mark.parametrize("value", [None, "  "])
 async def test_without_a_write_key_all_else_is_done_and_orders_are_kept(
     stand: Stand, value: str | None
 ) -> None:
@@ -260,10 +260,8 @@ async def test_a_foreign_token_is_a_condition(stand: Stand) -> None:
     ("old", "new", "says"),
     [
         ("kind: Secret", "kind: Secrets", "did you mean Secret?"),
-        ("email: ", "email: *", "a value that begins with *"),
         ("    app:", "   app:", "is no YAML"),
         ("stringData", "stringdata", "stringdata: is no field here: did you mean stringData?"),
-        ("apiUrl", "apiURL", "spec.saleor.apiURL: is no field here: did you mean apiUrl?"),
         ("/graphql/", "/api/", "spec.saleor.apiUrl: must end in /graphql/"),
         ("http://", f"http://me:{PLANTED}@", "spec.saleor.apiUrl: must not hold credentials"),
         ("name: segment\nstr", "name: saleor-staff\nstr", "Secret default/saleor-staff is also at"),
@@ -325,6 +323,11 @@ async def test_a_folder_that_is_held_stops_the_start(stand: Stand) -> None:
         line = await stand.refused()
     assert line.startswith(str(stand.folder / "data"))
     assert "another process" in line
+
+
+async def test_a_full_disk_stops_the_start(stand: Stand) -> None:
+    (stand.folder / "data/state/.pipelines.yaml.new").mkdir(parents=True)  # no room for a file
+    assert "pipelines.yaml: cannot be written" in await stand.refused()
 
 
 async def test_a_folder_that_cannot_be_written_stops_the_start(stand: Stand) -> None:
