@@ -34,6 +34,8 @@ class Totals:
     """When Segment last accepted a batch."""
     parked: str | None = None
     """Why sending has stopped until key or spec change, where it has."""
+    waiting: str | None = None
+    """Why Segment is tried again, where its last answer was none to go on with."""
 
     @property
     def received(self) -> bool:
@@ -57,6 +59,7 @@ class _Report:
             oldest_pending_since=_time(document["oldestPendingSince"]),
             last_delivered_at=_time(document["lastDeliveredAt"]),
             parked=document["parked"],
+            waiting=document.get("waiting"),
         )
         return cls(str(document["hash"]), totals)
 
@@ -167,6 +170,7 @@ def _sum(all_totals: Sequence[Totals]) -> Totals:
         oldest_pending_since=min(waits, default=None),
         last_delivered_at=max(deliveries, default=None),
         parked=next((one.parked for one in all_totals if one.parked), None),
+        waiting=next((one.waiting for one in all_totals if one.waiting), None),
     )
 
 

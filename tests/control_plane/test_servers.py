@@ -83,7 +83,7 @@ async def test_totals_are_summed_over_all_servers() -> None:
         lastDeliveredAt=SECOND.isoformat(),
         parked="Segment answers 401",
     )
-    three = report(lastDeliveredAt=FIRST.isoformat())
+    three = report(lastDeliveredAt=FIRST.isoformat(), waiting="status 503")
     async with (
         answering(reports(one), reports(two), reports(three)) as addresses,
         servers(addresses) as all_servers,
@@ -95,6 +95,7 @@ async def test_totals_are_summed_over_all_servers() -> None:
             oldest_pending_since=FIRST,
             last_delivered_at=SECOND,
             parked="Segment answers 401",
+            waiting="status 503",
         )
 
 

@@ -110,6 +110,7 @@ class Door:
     max_event_age: timedelta = timedelta(days=15)
     woken: list[str] = field(default_factory=list)
     parked: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -143,6 +144,7 @@ class Door:
             journal=self.journal,
             metrics=self.metrics,
             parked=self.parked.get,
+            waiting=self.waiting.get,
             receiver=self.receiver,
             token=self.token,
         )
@@ -151,7 +153,7 @@ class Door:
         self.private = await self._listen(stack, private_app(admin))
         self.client = await stack.enter_async_context(aiohttp.ClientSession())
 
-    async def _listen(self, stack: AsyncExitStack, app: web.Application) -> Listener:
+    async def _listen(self, stack: AsyncExitStack, app: Any) -> Listener:
         listener = Listener(
             app, "127.0.0.1:0", setting="--listen", max_connections=self.max_connections
         )

@@ -49,6 +49,7 @@ async def test_it_tells_what_it_holds(door: Door, shop: Shop, signer: Signer) ->
                 "oldestPendingSince": "2026-11-18T11:06:40+00:00",
                 "lastDeliveredAt": None,
                 "parked": "Segment answers 401",
+                "waiting": None,
             }
         ]
     }

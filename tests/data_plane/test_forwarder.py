@@ -299,6 +299,18 @@ async def test_only_an_attempt_without_a_clear_answer_is_noted_and_the_first_cou
     assert await road.noted() == NOW
 
 
+async def test_why_segment_is_tried_again_is_told_until_it_answers(road: Road) -> None:
+    road.random = lambda: 1.0
+    road.twin.faults.add(Fault(status=503, times=2))
+    await road.accept(order(1))
+    road.start()
+    await eventually(lambda: road.forwarder.waiting(ID) is not None)
+    assert "503" in str(road.forwarder.waiting(ID))
+    assert road.forwarder.parked(ID) is None
+    await road.settled()
+    assert road.forwarder.waiting(ID) is None
+
+
 async def test_retry_after_is_obeyed(road: Road) -> None:
     road.twin.faults.add(Fault(status=429, retry_after=1))
     await road.accept(order(1))

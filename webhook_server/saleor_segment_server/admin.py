@@ -33,6 +33,7 @@ class Admin:
         journal: Whose counts are told.
         metrics: What ``/metrics`` shows.
         parked: Says why a Pipeline's sending has stopped, or ``None``.
+        waiting: Says why Segment is tried again for a Pipeline, or ``None``.
         receiver: Going down makes us unready.
         token: The bearer token of ``/internal``; without one only loopback gets in.
     """
@@ -44,6 +45,7 @@ class Admin:
         journal: SqliteJournal,
         metrics: Metrics,
         parked: Callable[[str], str | None],
+        waiting: Callable[[str], str | None],
         receiver: Draining,
         token: str | None,
     ) -> None:
@@ -51,6 +53,7 @@ class Admin:
         self._journal = journal
         self._metrics = metrics
         self._parked = parked
+        self._waiting = waiting
         self._receiver = receiver
         self._token = token
 
@@ -108,6 +111,7 @@ class Admin:
             "oldestPendingSince": _time(tally.oldest_pending_at),
             "lastDeliveredAt": _time(tally.last_delivered_at),
             "parked": self._parked(pipeline.id),
+            "waiting": self._waiting(pipeline.id),
         }
 
     def _authorize(self, request: web.Request) -> None:

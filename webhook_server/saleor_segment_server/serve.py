@@ -162,6 +162,7 @@ class Server:
             journal=self._journal,
             metrics=metrics,
             parked=self._forwarder.parked,
+            waiting=self._forwarder.waiting,
             receiver=self._receiver,
             token=await asyncio.to_thread(read_token, settings.internal_token_file),
         )

@@ -16,6 +16,7 @@ from saleor_segment_operator.resource import (
     Integration,
     Invalid,
     Reason,
+    ready,
 )
 from saleor_segment_operator.servers import Totals
 from saleor_segment_server.contract import PipelineState
@@ -27,7 +28,7 @@ _TRUE, _FALSE, _UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, Condition
 def of(
     desired: Desired, seen: Observed, plan: Plan, failures: Mapping[ConditionType, Problem]
 ) -> tuple[Finding, ...]:
-    """Return what is found of every condition but ``Ready``."""
+    """Return what is found of every condition, ``Ready`` first."""
     found = (
         _credentials(seen),
         _app(desired, seen, plan),
@@ -38,7 +39,8 @@ def of(
         suspended(seen.integration),
         public_url(seen, desired.webhook_url),
     )
-    return tuple(_failed(each, failures.get(each.type)) for each in found)
+    told = tuple(_failed(each, failures.get(each.type)) for each in found)
+    return (_failed(ready(told), failures.get(ConditionType.READY)), *told)
 
 
 def suspended(integration: Integration) -> Finding:
@@ -77,9 +79,8 @@ def _credentials(seen: Observed) -> Finding:
     name = ConditionType.CREDENTIALS_VALID
     if seen.credentials is not None:
         return _trouble(name, seen.credentials)
-    for unread in (seen.app, seen.found):
-        if isinstance(unread, Problem):
-            return _unknown(name, unread)
+    if seen.version is None and isinstance(seen.app, Problem):
+        return _unknown(name, seen.app)  # Saleor tells its version to whom it knows
     return Finding(name, _TRUE, Reason.CREDENTIALS_ACCEPTED, "Saleor accepts them.")
 
 
@@ -179,6 +180,9 @@ def delivering(seen: Observed) -> Finding:
     if pipeline.state is PipelineState.PAUSED:
         message = "Events are kept and none is sent: suspended, or without a valid write key."
         return Finding(name, _FALSE, Reason.PAUSED, message)
+    if totals.waiting is not None:
+        message = f"Events are kept and tried again by themselves: {totals.waiting}"
+        return Finding(name, _FALSE, Reason.SEGMENT_UNAVAILABLE, message)
     return Finding(name, _TRUE, Reason.SENDING, "Segment accepts what is sent.")
 
 

@@ -140,6 +140,8 @@ class Reason(StrEnum):
     PARKED = "Parked"
     """Segment refuses what is sent: the message says how. Events are kept until key or spec
     change."""
+    SEGMENT_UNAVAILABLE = "SegmentUnavailable"
+    """Segment does not answer, or asks to wait. Events are kept and tried again by themselves."""
     PAUSED = "Paused"
     """Nothing is sent while suspended or without a valid write key. Events are kept."""
 

@@ -69,6 +69,11 @@ class Forwarder:
         worker = self._workers.get(pipeline)
         return worker.parked if worker else None
 
+    def waiting(self, pipeline: str) -> str | None:
+        """Return why Segment is tried again for a pipeline, or ``None`` where it answers."""
+        worker = self._workers.get(pipeline)
+        return worker.waiting if worker else None
+
     async def run(self, stop: asyncio.Event) -> None:
         """Send until ``stop`` is set, then finish or abandon what is in flight, within seconds."""
         self._running = True

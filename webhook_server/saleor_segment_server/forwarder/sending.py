@@ -116,6 +116,7 @@ class Sending:
             answer = await self._tools.client.send(target, messages, attempt=attempt)
         now = self._tools.clock()
         verdict = judge(answer, attempt=attempt, jitter=self._tools.random(), now=now)
+        self._learned.waiting = verdict.why if isinstance(verdict, Wait) else None
         self._tools.metrics.batch(window.pipeline.id, type(verdict).__name__.lower())
         if isinstance(answer, Answer):
             self._compare_clocks(window, answer, now)

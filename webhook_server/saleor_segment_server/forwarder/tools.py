@@ -38,6 +38,8 @@ class Learned:
     """Largest body the endpoint is known to take."""
     refused_through: int = 0
     """The seq up to which all was refused when last everything was."""
+    waiting: str | None = None
+    """Why the last attempt is to be repeated, until one is answered."""
     told_of_skew: bool = False
     """Whether the log says already that the clocks differ."""
     unmappable: deque[bool] = field(default_factory=lambda: deque(maxlen=_WATCHED))

@@ -35,6 +35,11 @@ class Worker:
         """Why nothing is sent until somebody changes something, or ``None``."""
         return self._parked.why if self._parked else None
 
+    @property
+    def waiting(self) -> str | None:
+        """Why what was sent last is to be sent again, or ``None``."""
+        return self._learned.waiting
+
     def wake(self) -> None:
         """Look for pending events now."""
         self._work.set()
