@@ -46,10 +46,9 @@ class Manifest:
         Raises:
             DocumentUnreadable: It does.
         """
-        was, now = before["saleor"], self.document()["spec"]["saleor"]
-        for name in ("apiUrl", "publicUrl", "app"):
-            old, new = was.get(name), now.get(name)
-            if (old != new) if name != "app" else (old.keys() != new.keys()):
+        was, now = _identity(before), _identity(self.document()["spec"])
+        for name in now:
+            if was[name] != now[name]:
                 raise self.source.refusal(
                     ("spec", "saleor", name),
                     f"cannot change while {self.key} exists: another shop or app is another "
@@ -135,6 +134,16 @@ class _Collected:
             raise document.refusal(
                 ("metadata", "name"), f"{kind} {'/'.join(rest)} is also at {first}: rename one"
             )
+
+
+def _identity(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a spec cannot change."""
+    saleor = spec["saleor"]
+    return {
+        "apiUrl": saleor["apiUrl"],
+        "publicUrl": saleor.get("publicUrl"),
+        "app": [choice for choice, given in saleor["app"].items() if given is not None],
+    }
 
 
 def _model(document: Document) -> type[IntegrationManifest] | type[SecretManifest]:

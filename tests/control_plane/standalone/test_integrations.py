@@ -199,6 +199,12 @@ async def test_what_cannot_change_is_refused_and_nothing_is_applied(
     assert await shelf.integrations.keys() == (KEY,)
 
 
+async def test_a_choice_left_out_is_the_same_as_one_set_to_null(shelf: Shelf) -> None:
+    await shelf.apply(_text())
+    await shelf.apply(_text(app="{existing: null, " + MANAGED.removeprefix("{")))
+    await shelf.apply(_text())
+
+
 async def test_another_secret_of_the_same_choice_may_be_named(shelf: Shelf) -> None:
     await shelf.apply(_text())
     await shelf.apply(_text(app=MANAGED.replace("staff", "other")))
