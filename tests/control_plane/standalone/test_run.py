@@ -154,7 +154,8 @@ async def test_wrong_credentials_are_a_condition_and_right_ones_mend_it(stand: S
     stand.secret("saleor-staff")["password"] = f"{PLANTED}-wrong-one"
     stand.save()
     async with stand.running() as run:
-        await condition(run, "CredentialsValid", "False", reason="CredentialsRejected")
+        message = await condition(run, "CredentialsValid", "False", reason="CredentialsRejected")
+        assert "saleor-staff" in message
         await condition(run, "Ready", "False")
         stand.secret("saleor-staff")["password"] = PASSWORD
         stand.save()
