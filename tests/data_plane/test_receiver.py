@@ -57,6 +57,15 @@ async def test_a_retry_is_acknowledged_and_stored_once(door: Door, signer: Signe
     assert door.woken == [PIPELINE_ID]
 
 
+async def test_a_sender_that_waits_to_be_told_is_told(door: Door, signer: Signer) -> None:
+    data = body()
+    url = f"{door.public.url}/webhooks/{PIPELINE_ID}/order_created"
+    headers = {"Content-Type": "application/json", "Saleor-Signature": signer.sign(data)}
+    async with door.client.post(url, data=data, headers=headers, expect100=True) as response:
+        assert response.status == 200
+    assert len(await door.journal.take(PIPELINE_ID)) == 1
+
+
 async def test_two_events_with_one_body_are_two(door: Door, signer: Signer) -> None:
     data = body(__typename=None)
     for event in ("order_created", "ORDER_UPDATED", "Order_Cancelled"):
@@ -278,6 +287,18 @@ async def test_a_chunked_body_without_end_is_cut(door: Door, signer: Signer) -> 
     except OSError:
         pass  # the server hung up in the middle of the upload, which is as good
     assert await door.journal.take(PIPELINE_ID) == []
+
+
+async def test_a_chunked_body_a_byte_too_large_is_not_taken(door: Door, signer: Signer) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield data[:LARGEST_BODY]
+        yield data[LARGEST_BODY:]
+
+    data = body().ljust(LARGEST_BODY + 1)
+    url = f"{door.public.url}/webhooks/{PIPELINE_ID}/order_created"
+    headers = {"Content-Type": "application/json", "Saleor-Signature": signer.sign(data)}
+    async with door.client.post(url, data=chunks(), headers=headers) as response:
+        assert response.status == 413
 
 
 async def test_other_content_types_are_refused(door: Door, signer: Signer) -> None:

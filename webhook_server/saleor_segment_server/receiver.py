@@ -34,7 +34,8 @@ from saleor_segment_server.signature import Signature, parse
 LARGEST_BODY = 8 * 2**20
 """Bytes; a 70-line order is 85 kB."""
 
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_PATH = re.compile(r"/webhooks/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/(\w+)")
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 log = structlog.get_logger(__name__)
 
@@ -78,17 +79,17 @@ class Receiver:
         self._in_flight = 0
         self._finished = asyncio.Event()
 
-    async def receive(self, request: web.Request) -> web.Response:
+    async def receive(self, request: web.BaseRequest) -> web.Response:
         """Answer a delivery.
 
         Raises:
             Rejected: It is not accepted; the subclass says which answer that is.
         """
         self._in_flight += 1
-        pipeline_id = request.match_info["pipeline"]
+        pipeline_id, event_name = _address(request)
         outcome = "failed"
         try:
-            outcome = await self._receive(request, pipeline_id)
+            outcome = await self._receive(request, pipeline_id, event_name)
         except Rejected as rejected:
             outcome = rejected.reason
             raise
@@ -112,14 +113,16 @@ class Receiver:
                     await self._finished.wait()
         self._stopping = True
 
-    async def _receive(self, request: web.Request, pipeline_id: str) -> str:
+    async def _receive(self, request: web.BaseRequest, pipeline_id: str, event_name: str) -> str:
         """Judge what can be judged before the body is read, then the body."""
         if self._stopping:
             raise TryLater("stopping", "this process is shutting down")
         if (request.content_length or 0) > LARGEST_BODY:
             raise _too_large()
-        event = _event(request)
-        pipeline = self._pipeline(pipeline_id)
+        event = Event.parse(event_name)
+        if event is None:
+            raise NotFound("path_unknown", "no integration or no event has such an address")
+        pipeline = self._table.find(pipeline_id)
         header = _signature(request)
         signature = parse(header)
         key = await self._key(pipeline, signature)
@@ -133,13 +136,13 @@ class Receiver:
         verified = await self._verify(delivery, pipeline, signature, key)
         return await self._store(verified, pipeline)
 
-    def _pipeline(self, pipeline_id: str) -> Pipeline:
-        if not _ID.fullmatch(pipeline_id):
-            raise NotFound("path_unknown", "no integration has such an id")
-        return self._table.find(pipeline_id)
-
-    async def _read(self, request: web.Request) -> bytes:
+    async def _read(self, request: web.BaseRequest) -> bytes:
         try:
+            if request.content.is_eof():  # it came with the head: a small one always does
+                return await request.read()
+            if "Expect" in request.headers:
+                await request.writer.write(_CONTINUE)
+                request.writer.output_size = 0
             async with asyncio.timeout(self.body_seconds):
                 return await request.read()
         except TimeoutError:
@@ -185,18 +188,17 @@ class Receiver:
         return "accepted"
 
 
-def _event(request: web.Request) -> Event:
-    event = Event.parse(request.match_info["event"])
-    if event is None:
-        raise NotFound("path_unknown", "no such event is forwarded")
-    return event
+def _address(request: web.BaseRequest) -> tuple[str, str]:
+    """Return the Pipeline's id and the event's name; both empty where that is no address."""
+    match = _PATH.fullmatch(request.path)
+    return (match[1], match[2]) if match and request.method == "POST" else ("", "")
 
 
 def _too_large() -> TooLarge:
     return TooLarge("too_large", f"a body may have {LARGEST_BODY} bytes")
 
 
-def _signature(request: web.Request) -> str:
+def _signature(request: web.BaseRequest) -> str:
     """Return the one ``Saleor-Signature`` of a JSON request."""
     if request.content_type != "application/json":
         raise NotJson("not_json", "the content type must be application/json")
