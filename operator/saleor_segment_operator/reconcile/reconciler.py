@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
 
 import structlog
 
@@ -88,6 +89,7 @@ class Reconciler:
         )
         self._pace = Pace(resync=settings.resync.total_seconds(), random=spread)
         self._turns: dict[Key, asyncio.Lock] = {}
+        self._farewells: dict[str, datetime] = {}
         self.orphaned = 0
         """Integrations that were let go although Saleor could not be cleaned up."""
 
@@ -148,9 +150,11 @@ class Reconciler:
     async def _farewell(self, integration: Integration) -> float | None:
         stage = await self._last_stage(integration)
         now = moment(self._clock)
-        farewell = retire(stage.desired, stage.seen, now)
+        since = self._farewells.setdefault(integration.uid, now)
+        farewell = retire(stage.desired, stage.seen, now, since=since)
         outcome = await self._actor.act(stage, farewell.lanes)
         if not integration.held:
+            self._farewells.pop(integration.uid, None)
             self._forget(integration.key)
             return None
         if do.Release() in outcome.done:
@@ -204,6 +208,7 @@ class Reconciler:
     def _close(self, integration: Integration, farewell: Farewell) -> None:
         """Settle the books of an integration that was let go."""
         self._write_keys.forget(integration.uid)
+        self._farewells.pop(integration.uid, None)
         told = [lane.announcement for lane in farewell.lanes if lane.announcement]
         self.orphaned += sum(each.reason == Reason.ORPHANED for each in told)
         _log.info("integration_released", integration=str(integration.key), uid=integration.uid)

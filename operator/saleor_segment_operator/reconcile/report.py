@@ -21,7 +21,6 @@ from saleor_segment_operator.resource import (
     SegmentStatus,
     Status,
     WebhookStatus,
-    ready,
     transition,
 )
 from saleor_segment_operator.servers import Totals
@@ -38,7 +37,7 @@ def report(
     found = findings.of(desired, seen, plan, failures)
     return integration.status.model_copy(
         update={
-            **_basics(integration, [ready(found), *found], now),
+            **_basics(integration, found, now),
             "webhook_url": desired.webhook_url,
             "saleor": _saleor(seen, plan),
             "segment": _segment(desired, seen, now),

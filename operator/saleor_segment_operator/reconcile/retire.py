@@ -59,14 +59,21 @@ class Farewell:
     """In words, for its status."""
 
 
-def retire(desired: Desired | None, seen: Observed, now: datetime) -> Farewell:
-    """Plan the next steps of a deletion; ``desired`` is ``None`` where the spec is invalid."""
+def retire(desired: Desired | None, seen: Observed, now: datetime, *, since: datetime) -> Farewell:
+    """Plan the next steps of a deletion.
+
+    Args:
+        desired: What the spec asks for; ``None`` where it is invalid.
+        seen: The world as it was found.
+        now: The time.
+        since: When the farewell began: not before there was an operator to say it.
+    """
     integration = seen.integration
     if not integration.held or integration.deleting is None:
         return Farewell()
     if integration.release:
         return _release_at_once()
-    age = now - integration.deleting
+    age = now - since
     obstacle = _obstacle(desired, seen)
     lost = age >= GIVE_UP or (obstacle is not None and obstacle.reason in _HOPELESS)
     return (
@@ -97,7 +104,8 @@ def _keeps_app(desired: Desired) -> bool:
 
 
 def _never_had_app(seen: Observed) -> bool:
-    return seen.record is None and seen.app is None and not seen.found
+    known = seen.record is not None or seen.integration.status.saleor.app_id is not None
+    return not known and seen.app is None and not seen.found
 
 
 def _stop(desired: Desired | None, seen: Observed, *, late: bool) -> Farewell | None:
@@ -147,15 +155,17 @@ def _drain(seen: Observed, age: timedelta) -> Farewell | None:
     if totals is None or pipeline is None or age >= GIVE_UP:
         return None
     if isinstance(totals, Problem):
-        return None if age >= DRAIN else _wait_for(totals)
+        return None if age >= DRAIN else _wait_for_servers(age, totals.message)
     if totals.pending == 0:
         return None
     if pipeline.state is PipelineState.PAUSED or age >= DRAIN:
         return _bury(totals.pending)
+    return _wait_for_servers(age, f"{totals.pending} events are still to be sent")
+
+
+def _wait_for_servers(age: timedelta, words: str) -> Farewell:
     look_again = next(seconds for until, seconds in _LOOKS if age < until)
-    return Farewell(
-        look_again=look_again, waits_for=f"{totals.pending} events are still to be sent"
-    )
+    return Farewell(look_again=look_again, waits_for=words)
 
 
 def _bury(pending: int) -> Farewell:

@@ -1,7 +1,7 @@
 """What a pass sees of Saleor: who we are there, and which app stands for the integration."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from saleor_segment_operator.errors import Blocked, Unavailable
@@ -38,7 +38,7 @@ async def look(saleor: Saleor, desired: Desired, login: Login, *, deleting: bool
     """
     shop = Shop(credentials=login.problem)
     if not deleting and login.staff is not None:
-        await _log_in(saleor, login.staff, shop)
+        await _log_in(saleor, desired, login.staff, shop)
     if not deleting and login.token is not None and shop.app is None and shop.version is None:
         await _introduce(saleor, login.token, shop)
     if not deleting and shop.version is not None and not shop.version.supported:
@@ -54,12 +54,12 @@ async def look(saleor: Saleor, desired: Desired, login: Login, *, deleting: bool
     return shop
 
 
-async def _log_in(saleor: Saleor, staff: StaffCredentials, shop: Shop) -> None:
+async def _log_in(saleor: Saleor, desired: Desired, staff: StaffCredentials, shop: Shop) -> None:
     """Learn the version by the staff user's login, and so whether that works."""
     try:
         shop.version = await saleor.version(staff)
     except (Blocked, Unavailable) as error:
-        _note(shop, Problem.of(error))
+        _note(shop, desired, Problem.of(error))
 
 
 async def _introduce(saleor: Saleor, token: str, shop: Shop) -> None:
@@ -85,13 +85,14 @@ async def _search(saleor: Saleor, desired: Desired, login: Login, shop: Shop) ->
     try:
         shop.found = tuple(await saleor.find_apps(login.staff, marker=desired.marker))
     except (Blocked, Unavailable) as error:
-        _note(shop, Problem.of(error))
+        _note(shop, desired, Problem.of(error))
 
 
-def _note(shop: Shop, problem: Problem) -> None:
+def _note(shop: Shop, desired: Desired, problem: Problem) -> None:
     """Keep a problem of the staff user where it belongs: with the login, or with the shop."""
     if problem.reason in _ABOUT_THE_LOGIN:
-        shop.credentials = problem
+        message = f"{desired.login_secret}: {problem.message}"
+        shop.credentials = replace(problem, message=message)
     else:
         shop.app = problem
 
@@ -103,7 +104,7 @@ def _too_old(version: Version) -> Problem:
 
 def _foreign_token(desired: Desired) -> Problem:
     message = (
-        f"Saleor does not know the token in {desired.token_secret}, or its app is not active: "
+        f"Saleor does not know the token in {desired.login_secret}, or its app is not active: "
         "store a token of an active app there."
     )
     return Problem(Reason.TOKEN_REJECTED, message)

@@ -107,11 +107,13 @@ class Desired:
         return f"Secret {ref.name}, key {ref.key}"
 
     @property
-    def token_secret(self) -> str:
-        """The Secret of an existing app's token and its key, in words."""
-        existing = self.spec.saleor.app.existing
-        ref = existing.token_secret_ref if existing else None
-        return f"Secret {ref.name}, key {ref.key}" if ref else "its own record"
+    def login_secret(self) -> str:
+        """The Secret of ``spec.saleor.app``, in words."""
+        app = self.spec.saleor.app
+        if app.existing is not None:
+            ref = app.existing.token_secret_ref
+            return f"Secret {ref.name}, key {ref.key}"
+        return f"Secret {app.managed.credentials_secret_ref.name}" if app.managed else "no Secret"
 
     @property
     def drafts(self) -> tuple[WebhookDraft, ...]:

@@ -265,6 +265,44 @@ async def test_servers_that_stay_away_do_not_hold_it_for_ever(
     assert_nothing_is_left(managed)
 
 
+async def test_a_deletion_asked_while_no_operator_ran_gets_its_time_all_the_same(
+    managed: World,
+) -> None:
+    managed.plane.tally(managed.pipeline.id).pending = 3
+    managed.delete()
+    managed.clock.now += 3600
+    async with running(managed) as process:
+        await process.once()
+        await process.once()
+        assert managed.pipeline.state is PipelineState.DRAINING
+        managed.plane.tally(managed.pipeline.id).pending = 0
+        assert await process.work() is None
+    assert_nothing_is_left(managed)
+    assert managed.announced == []
+
+
+async def test_without_record_and_credentials_an_app_that_was_there_is_not_forgotten_silently(
+    managed: World, process: Process
+) -> None:
+    managed.secrets.users.clear()
+    managed.secrets.apps.clear()
+    managed.delete()
+    assert await process.work() is None
+    assert managed.announced == [Reason.ORPHANED]
+
+
+async def test_a_server_that_never_held_the_pipeline_is_asked_again_soon(
+    managed: World, process: Process
+) -> None:
+    managed.plane.reads, managed.plane.held = False, {}
+    managed.delete()
+    await process.once()
+    assert await process.once() == 2
+    managed.plane.reads = True
+    assert await process.work() is None
+    assert_nothing_is_left(managed)
+
+
 async def test_wrong_credentials_are_waited_for_and_then_left(
     managed: World, process: Process
 ) -> None:

@@ -108,7 +108,7 @@ class World:
         if self.integration.deleting is None:
             planned: Plan | Farewell = plan(self.desired, seen, self.now)
         else:
-            planned = retire(self.desired, seen, self.now)
+            planned = retire(self.desired, seen, self.now, since=self.integration.deleting)
         for lane in planned.lanes:
             for action in lane.actions:
                 self.do(seen, action)

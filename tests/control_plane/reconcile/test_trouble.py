@@ -6,7 +6,7 @@ import pytest
 
 from saleor_segment_operator.errors import Blocked, Unavailable
 from saleor_segment_operator.reconcile import AppRecord
-from saleor_segment_operator.resource import RECONCILE_AT, ConditionType, Reason
+from saleor_segment_operator.resource import RECONCILE_AT, ConditionType, Integration, Reason
 from saleor_segment_server.contract import PipelineState
 from tests.control_plane.reconcile.harness import (
     KEY,
@@ -16,7 +16,7 @@ from tests.control_plane.reconcile.harness import (
     a_world,
     running,
 )
-from tests.ports.memory import MemorySecrets
+from tests.ports.memory import MemoryIntegrations, MemorySecrets
 
 CREDENTIALS = ConditionType.CREDENTIALS_VALID
 APP = ConditionType.APP_REGISTERED
@@ -59,6 +59,7 @@ async def test_a_wrong_password_is_tried_once_and_again_when_it_changes(
     for _ in range(5):
         await process.once()
     assert world.says(CREDENTIALS) == ("False", Reason.CREDENTIALS_REJECTED)
+    assert "Secret saleor-staff" in world.condition(CREDENTIALS).message
     assert world.saleor.mutations == ["tokenCreate"]
     assert "wrong" not in str(world.status.document())
     world.clock.now += 60
@@ -163,6 +164,7 @@ async def test_a_saleor_that_is_too_old_is_told_and_left_alone() -> None:
     async with a_world("3.19.40") as world, running(world) as process:
         world.integrations.apply(KEY, world.spec())
         await process.work()
+        assert world.says(CREDENTIALS)[0] == "True"
         assert world.says(APP) == ("False", Reason.SALEOR_TOO_OLD)
         assert "3.19.40" in world.condition(APP).message
         assert world.saleor.apps == []
@@ -279,6 +281,20 @@ async def test_a_webhook_address_that_saleor_refuses_is_told_and_the_rest_is_don
         assert await process.work() == 300
     assert world.says(WEBHOOKS) == ("False", Reason.WEBHOOK_REFUSED)
     assert world.says(PIPELINE)[0] == "True"
+
+
+class Unholdable(MemoryIntegrations):
+    async def hold(self, integration: Integration) -> None:
+        raise Blocked(Reason.STORE_REFUSED, "Finalizers may not be set.")
+
+
+async def test_a_finalizer_that_is_refused_is_told(world: World) -> None:
+    world.integrations = Unholdable()
+    world.integrations.apply(KEY, world.spec())
+    async with running(world) as process:
+        assert await process.work() == 300
+    assert world.says(READY) == ("False", Reason.STORE_REFUSED)
+    assert world.saleor.apps == []
 
 
 async def test_an_integration_that_is_gone_is_left(world: World, process: Process) -> None:
