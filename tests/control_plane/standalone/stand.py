@@ -1,6 +1,7 @@
 """A shop, a Segment and a file of manifests, around ``saleor-segment run`` in this very process."""
 
 import asyncio
+import functools
 import io
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -17,6 +18,7 @@ from saleor_segment_operator.standalone.run import run_standalone
 from saleor_segment_server import errors as server_errors
 from tests.agreement.layout import ROOT
 from tests.twins.saleor import SaleorTwin
+from tests.twins.saleor.keys import SigningKey
 from tests.twins.segment import SegmentTwin
 
 EXAMPLES = ROOT / "examples/standalone"
@@ -192,7 +194,7 @@ class Stand:
 async def standing(folder: Path, *, version: str = "3.23.28") -> AsyncIterator[Stand]:
     """Put up a stand with the first example."""
     async with (
-        SaleorTwin(version=version, time_scale=20) as saleor,
+        SaleorTwin(version=version, time_scale=20, key=_signing_key()) as saleor,
         SegmentTwin(keys=[KEY, NEXT_KEY]) as segment,
     ):
         saleor.staff(EMAIL, PASSWORD)
@@ -201,6 +203,12 @@ async def standing(folder: Path, *, version: str = "3.23.28") -> AsyncIterator[S
         stand.secret("saleor-staff").update(email=EMAIL, password=PASSWORD)
         stand.save()
         yield stand
+
+
+@functools.cache
+def _signing_key() -> SigningKey:
+    """Return a key for all shops: to make one takes a tenth of a second."""
+    return SigningKey.generate()
 
 
 def free_port() -> int:
