@@ -83,6 +83,8 @@ class Listener:
     ) -> None:
         host, _, port = address.rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
+        self.address: tuple[str, int] = self._host, self._port
+        """Host and port; as bound, once it is open."""
         self._setting = setting
         self._max_connections = max_connections
         self._runner = _runner(
@@ -112,14 +114,7 @@ class Listener:
                 f"{self._host}:{self._port}: cannot listen there ({error.strerror or error}):"
                 f" stop what does, or name another {self._setting}"
             ) from None
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port as bound."""
-        if self._server is None:
-            raise RuntimeError("the listener is not open")
-        host, port = self._server.sockets[0].getsockname()[:2]
-        return host, port
+        self.address = self._server.sockets[0].getsockname()[:2]
 
     @property
     def url(self) -> str:
