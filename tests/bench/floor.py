@@ -85,7 +85,7 @@ async def main(port_file: Path, database: Path, jwks: Path) -> None:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    port_file.write_text(str(runner.addresses[0][1]))
+    port_file.write_text(f"{runner.addresses[0][1]}\n")
     await asyncio.Event().wait()
 
 

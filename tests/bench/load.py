@@ -5,6 +5,10 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
+
+_PATIENCE = 300.0
+"""Seconds until a run is given up."""
 
 
 @dataclass
@@ -12,6 +16,8 @@ class Load:
     """What came back."""
 
     seconds: float = 0.0
+    busy: float = 0.0
+    """How much of its core the sending used."""
     statuses: Counter[int] = field(default_factory=Counter)
     latencies: list[float] = field(default_factory=list)
 
@@ -34,8 +40,7 @@ class _Connection(asyncio.Protocol):
         self.sent_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is none by class
         self._next()
 
     def _next(self) -> None:
@@ -71,11 +76,13 @@ async def drive(host: str, port: int, requests: Sequence[bytes], *, connections:
     loop = asyncio.get_running_loop()
     shared = list(reversed(requests))
     finished = []
-    started = time.perf_counter()
+    started, used = time.perf_counter(), time.process_time()
     for _ in range(connections):
         done: asyncio.Future[None] = loop.create_future()
         finished.append(done)
         await loop.create_connection(lambda d=done: _Connection(shared, load, d), host, port)  # type: ignore[misc]  # a bound default
-    await asyncio.gather(*finished)
+    async with asyncio.timeout(_PATIENCE):
+        await asyncio.gather(*finished)
     load.seconds = time.perf_counter() - started
+    load.busy = (time.process_time() - used) / load.seconds
     return load

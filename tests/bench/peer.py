@@ -1,4 +1,4 @@
-"""The peer: Segment's official client sending the same events. Run with the peer's Python.
+"""The peer: Segment's official client sending the same messages. Run with the peer's Python.
 
 ``peer.py HOST WRITE_KEY MESSAGES``: MESSAGES holds one Segment message a line, as we send it.
 Set up for throughput: large batches, gzip, a queue that holds all.
@@ -6,6 +6,7 @@ Set up for throughput: large batches, gzip, a queue that holds all.
 
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 
 from segment.analytics.client import Client
@@ -19,11 +20,13 @@ def main(host: str, write_key: str, messages: Path) -> None:
     )
     for event in events:
         client.track(
-            user_id=event["userId"],
+            user_id=event.get("userId"),
+            anonymous_id=event.get("anonymousId"),
             event=event["event"],
             properties=event["properties"],
+            timestamp=datetime.fromisoformat(event["timestamp"]),
             message_id=event["messageId"],
-            context=event.get("context"),
+            context=event["context"],
         )
     client.flush()
     client.shutdown()

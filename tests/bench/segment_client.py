@@ -1,13 +1,11 @@
-"""Which HTTP client to send with: aiohttp and httpx against the twin, on the same batches.
+"""Which HTTP client to send with: aiohttp against httpx, the same batches to the twin.
 
-``python -m tests.bench.segment_client`` prints requests/s and the CPU time a request costs us,
-for batches of the usual size and for batches of one, one in flight and eight.
+The bench runs ``python -m tests.bench.segment_client URL OUTPUT`` on the core of the subject.
 """
 
-import asyncio
 import gzip
+import json
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -17,36 +15,71 @@ import httpx
 import orjson
 import uvloop
 
-from tests.bench.processes import CORE_OF_LOAD, CORE_OF_SUBJECT, pin, running, wait_for
+from tests.bench.bench import Bench
+from tests.bench.processes import CORE_OF_SUBJECT, run
+from tests.bench.report import Measure
+from tests.bench.subjects import WRITE_KEY, segment
 
-KEY = "a-write-key-for-the-measurement"
 HEADERS = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+SIZES = {"batches of 1": (1, 2000), "batches of 200": (200, 200)}
+"""Messages in a batch, and how many batches are sent."""
+WARM_UP = 20
+
 Send = Callable[[bytes], Awaitable[int]]
 
 
-def body(messages: int) -> bytes:
+class SegmentClients(Bench):
+    """What a request costs us, sent one after the other, as a pipeline does."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._found: list[dict[str, dict[str, float]]] = []
+
+    def prepare(self) -> None:
+        """Nothing is shared between rounds."""
+
+    def round(self, number: int) -> str:
+        """Measure both clients in one process; return a line on it."""
+        output = self._folder / "found.json"
+        with segment(self._folder) as twin:
+            arguments = ["-m", "tests.bench.segment_client", twin.url, str(output)]
+            run(arguments, core=CORE_OF_SUBJECT, log=self._folder / "client.log")
+        found = json.loads(output.read_text())
+        self._found.append(found)
+        return ", ".join(f"{size}: {f['aiohttp'] / f['httpx']:.2f}" for size, f in found.items())
+
+    def measures(self) -> list[Measure]:
+        """Return what was found."""
+        return [
+            Measure(
+                name=f"aiohttp as client, {size}",
+                unit="µs of CPU each",
+                ours=[found[size]["aiohttp"] for found in self._found],
+                other=[found[size]["httpx"] for found in self._found],
+                other_name="httpx",
+                more_is_better=False,
+            )
+            for size in SIZES
+        ]
+
+
+def _body(messages: int) -> bytes:
     """Return a batch of messages of the size an order usually has, compressed as we do."""
     properties = {"order_id": "order", "products": [{"sku": str(n)} for n in range(100)]}
     item = {"type": "track", "event": "Saleor Order Created", "userId": "u"}
     batch = [item | {"messageId": f"{n:064}", "properties": properties} for n in range(messages)]
-    return gzip.compress(orjson.dumps({"batch": batch, "writeKey": KEY}), 1)
+    return gzip.compress(orjson.dumps({"batch": batch, "writeKey": WRITE_KEY}), 1)
 
 
-async def measure(send: Send, data: bytes, *, requests: int, at_once: int) -> str:
-    left = iter(range(requests))
-
-    async def one_after_the_other() -> None:
-        for _ in left:
-            assert await send(data) == 200
-
-    await send(data)
-    wall, cpu = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(one_after_the_other() for _ in range(at_once)))
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    return f"{requests / wall:8.0f} requests/s {cpu / requests * 1e6:8.0f} µs of CPU each"
+async def _measure(send: Send, data: bytes, requests: int) -> float:
+    start = time.process_time()
+    for _ in range(requests):
+        assert await send(data) == 200
+    return (time.process_time() - start) / requests * 1e6
 
 
-async def main(url: str) -> None:
+async def main(url: str) -> dict[str, dict[str, float]]:
+    """Return processor time for a request in µs, by size of the batch and by client."""
     async with aiohttp.ClientSession() as session, httpx.AsyncClient() as client:
 
         async def by_aiohttp(data: bytes) -> int:
@@ -57,18 +90,17 @@ async def main(url: str) -> None:
         async def by_httpx(data: bytes) -> int:
             return (await client.post(url, content=data, headers=HEADERS)).status_code
 
-        for messages, requests in ((1, 2000), (200, 300)):
-            data = body(messages)
-            for at_once in (1, 8):
-                for name, send in (("aiohttp", by_aiohttp), ("httpx", by_httpx)):
-                    result = await measure(send, data, requests=requests, at_once=at_once)
-                    sys.stdout.write(
-                        f"{messages:4} messages, {at_once} at once, {name:8}{result}\n"
-                    )
+        clients = {"aiohttp": by_aiohttp, "httpx": by_httpx}
+        found: dict[str, dict[str, float]] = {}
+        for size, (messages, requests) in SIZES.items():
+            data = _body(messages)
+            for send in clients.values():
+                await _measure(send, data, WARM_UP)
+            found[size] = {
+                name: await _measure(send, data, requests) for name, send in clients.items()
+            }
+        return found
 
 
 if __name__ == "__main__":
-    log = Path(tempfile.mkdtemp()) / "twin.log"
-    with running(["-m", "tests.twins.segment", "--key", KEY], core=CORE_OF_LOAD, log=log) as twin:
-        pin(0, CORE_OF_SUBJECT)
-        uvloop.run(main(wait_for(log, twin).split()[-1] + "/v1/batch"))
+    Path(sys.argv[2]).write_text(json.dumps(uvloop.run(main(sys.argv[1] + "/v1/batch"))))

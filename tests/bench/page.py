@@ -1,0 +1,134 @@
+"""The report as files: docs/benchmarks.md, its pictures, and every number as JSON."""
+
+import json
+import platform
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.bench.plots import plot_ratios, plot_series
+from tests.bench.report import Profile, Report
+
+HEAD = """\
+# Benchmarks
+
+Written by `make bench`; do not edit. It needs Linux and two cores, and takes some minutes.
+
+## How to read it
+
+Every round measures ours and what it is compared with one after the other, in turns as to which
+goes first; a **ratio** is ours divided by the other in the same round. Each number is the median of
+the rounds, with the lowest and the highest. Rates depend on the machine; ratios hardly do.
+
+What is measured runs on one core, whatever drives it or takes its messages on the other. Nothing is
+mocked: real sockets, real signatures, a real file on a disk that is waited for.
+
+- **receiver**: deliveries per second that are verified, judged, durable and answered 200, sent over
+  so many connections with one request in flight on each. The *floor* is a receiver of the same
+  libraries without our code: aiohttp on uvloop, the same verification, one SQLite row for each
+  delivery, committed in groups. It has no limits, no routing by integration and parses nothing.
+- **forwarder**: messages per second from a full journal through the mapping into Segment's twin;
+  `segment-analytics-python` sends the very same messages from memory, set up for throughput.
+- **backlog**: the same with many more events, watching the memory of the server. It is judged after
+  the first three seconds: half of what lies between least and most.
+- **idle latency**: from the first byte of a delivery, on a new connection, until Segment's twin has
+  its message; one at a time.
+- **aiohttp as client**: why batches are sent with it.
+"""
+
+LEARNT = """\
+## Where the time goes
+
+Processor time of the event loop by module, sampled every few milliseconds of it in a round of its
+own. Time in C counts where Python called it. The journal's thread, and those that compress batches,
+are not in it: what they cost stands above.
+"""
+
+DOES = {
+    "aiohttp": "HTTP, in and out",
+    "asyncio": "tasks and timeouts; what uvloop does by itself",
+    "prometheus_client": "counting",
+    "app": "the answer to a request",
+    "delivery": "decoding and judging the body, its accept key (SHA-256)",
+    "forwarder": "windows: taking, mapping, sending, settling",
+    "journal": "handing over to the journal's thread and back",
+    "jwks": "finding the key",
+    "mapping": "from an order to a message: decoding, checking, money, encoding",
+    "metrics": "counting",
+    "receiver": "headers, the order of the steps",
+    "segment": "batches: encoding, compressing small ones, HTTP",
+    "signature": "the detached JWS: RSA, in C",
+}
+"""What our modules and the libraries do there."""
+
+
+def write(folder: Path, report: Report) -> Path:
+    """Write bench/ and benchmarks.md to a folder; return the page's path."""
+    data = folder / "bench"
+    data.mkdir(parents=True, exist_ok=True)
+    for old in data.glob("*.svg"):
+        old.unlink()
+    results = {"machine": machine(), **asdict(report)}
+    (data / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    plot_ratios(data / "ratios.svg", [m for m in report.measures if m.other and m.more_is_better])
+    for name, points in report.series.items():
+        plot_series(data / f"{name}.svg", name, points)
+    page = folder / "benchmarks.md"
+    page.write_text("\n".join(_lines(report)).rstrip() + "\n")
+    return page
+
+
+def machine() -> str:
+    """Describe what it ran on, without naming it."""
+    model = "unknown processor"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    parts = [
+        model,
+        f"{len(set(Path('/sys/devices/system/cpu').glob('cpu[0-9]*')))} cores",
+        f"Linux {platform.release().split('-')[0]}",
+        f"Python {platform.python_version()}",
+        f"SQLite {sqlite3.sqlite_version}",
+        *(f"{name} {version(name)}" for name in ("aiohttp", "uvloop", "orjson", "cryptography")),
+    ]
+    return ", ".join(parts)
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield HEAD
+    yield "## Results\n"
+    yield f"{machine()}.\n"
+    yield "| what | ours | against | ratio | target |\n| --- | --- | --- | --- | --- |"
+    yield from (measure.row() for measure in report.measures)
+    yield ""
+    yield from (f"- **{m.name}**: {m.notes}" for m in report.measures if m.notes)
+    yield "\n![Ratios](bench/ratios.svg)\n"
+    yield from (f"![{name}](bench/{name}.svg)\n" for name in report.series)
+    yield LEARNT
+    for name, profile in report.profiles.items():
+        yield f"### {name}\n"
+        yield from _shares(profile)
+        yield ""
+
+
+def _shares(profile: Profile) -> Iterator[str]:
+    """Yield a table of modules, as far as they matter."""
+    seen: Counter[str] = Counter()
+    for place, count in profile.items():
+        seen[_module(place)] += count
+    yield "| share | module | what it does |\n| --- | --- | --- |"
+    total = seen.total()
+    for module, count in seen.most_common():
+        if count / total < 0.01:
+            break
+        yield f"| {count / total:.0%} | {module} | {DOES.get(module, '')} |"
+
+
+def _module(place: str) -> str:
+    module = place.partition(":")[0]
+    return module.removeprefix("saleor_segment_server.").partition(".")[0]
