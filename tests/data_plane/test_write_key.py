@@ -157,3 +157,8 @@ async def test_our_log_does_not_show_the_key(
     printed = capsys.readouterr()
     assert "write_key_not_verified" in printed.out + printed.err + caplog.text
     assert "0123456789abcdef" not in printed.out + printed.err + caplog.text
+
+
+async def test_nobody_is_asked_where_that_is_switched_off() -> None:
+    async with WriteKeyProbe(cdn=None) as probe:
+        assert await probe.verdict(US_ENDPOINT, KEY) is WriteKeyVerdict.UNKNOWN

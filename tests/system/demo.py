@@ -130,7 +130,7 @@ class Demo:
     def product(self) -> Program:
         return saleor_segment(
             *("run", "-f", self.manifests.path, "--data-dir", self.folder / "data"),
-            *("--listen", f"127.0.0.1:{self.port}"),
+            *("--listen", f"127.0.0.1:{self.port}", "--private-listen", "127.0.0.1:0"),
         )
 
     async def play(self, orders: int, seconds: float) -> Account:

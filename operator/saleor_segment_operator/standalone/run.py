@@ -27,7 +27,7 @@ from saleor_segment_operator.standalone.integrations import FolderIntegrations
 from saleor_segment_operator.standalone.manifests import ManifestFiles
 from saleor_segment_operator.standalone.settings import RunSettings
 from saleor_segment_server.outbound import Guard
-from saleor_segment_server.outbound.write_key import WriteKeyProbe
+from saleor_segment_server.outbound.write_key import CDN, WriteKeyProbe
 from saleor_segment_server.serve import Server, read_token
 
 Clock = Callable[[], float]
@@ -114,7 +114,8 @@ class _Operator:
 
         settings = self._settings
         token = await asyncio.to_thread(read_token, settings.internal_token_file)
-        probe = await stack.enter_async_context(WriteKeyProbe())
+        cdn = CDN if settings.verify_write_keys else None
+        probe = await stack.enter_async_context(WriteKeyProbe(cdn=cdn))
         return Reconciler(
             integrations=self._integrations,
             secrets=self._secrets,

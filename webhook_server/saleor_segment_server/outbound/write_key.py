@@ -41,11 +41,11 @@ class WriteKeyProbe:
     The write key is part of the address that is asked, so addresses are never logged.
 
     Args:
-        cdn: Base of the CDN.
+        cdn: Base of the CDN; ``None`` asks nobody and knows nothing.
         timeout: Seconds for a whole question.
     """
 
-    def __init__(self, *, cdn: str = CDN, timeout: float = 5.0) -> None:
+    def __init__(self, *, cdn: str | None = CDN, timeout: float = 5.0) -> None:
         self._cdn = cdn
         self._client = httpx.AsyncClient(timeout=timeout, follow_redirects=False)
 
@@ -66,7 +66,7 @@ class WriteKeyProbe:
     async def verdict(self, endpoint: str, write_key: str) -> WriteKeyVerdict:
         """Judge a key that is meant for this Tracking API; only Segment's own can be judged."""
         host = urlsplit(endpoint).hostname
-        if host not in _HOSTS:
+        if host not in _HOSTS or self._cdn is None:
             return WriteKeyVerdict.UNKNOWN
         try:
             response = await self._client.get(
