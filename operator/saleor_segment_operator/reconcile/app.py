@@ -53,15 +53,12 @@ def judge(desired: Desired, seen: Observed, now: datetime) -> AppState:
         return _with_token(desired, seen, seen.app)
     if seen.credentials is not None:
         return seen.credentials
-    if isinstance(seen.found, Problem):
-        return seen.found
     return _without_token(desired, seen, now)
 
 
 def ours(desired: Desired, seen: Observed) -> tuple[App, ...]:
     """Return the apps with our marker that nobody else alive owns, the likeliest first."""
-    found = seen.found if isinstance(seen.found, tuple) else ()
-    free = [app for app in found if app.uid not in seen.others]
+    free = [app for app in seen.found or () if app.uid not in seen.others]
     known = seen.record.app_id if seen.record else None
     return tuple(
         sorted(free, key=lambda app: (app.uid != desired.uid, app.id != known, not app.is_active))
@@ -81,7 +78,7 @@ def _without_token(desired: Desired, seen: Observed, now: datetime) -> AppState:
     candidates = ours(desired, seen)
     if candidates:
         return _likeliest(desired, candidates[0])
-    if isinstance(seen.found, tuple) and seen.found:
+    if seen.found:
         return _owned_by_another(seen.found[0])
     return _interrupted(seen, now) or Absent()
 

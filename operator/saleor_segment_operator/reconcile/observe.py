@@ -101,8 +101,8 @@ class Observer:
 
     async def _others(self, uid: str, shop: Shop) -> frozenset[str]:
         """Return the other integrations' uids, where an app carries one that is not ours."""
-        found = (shop.app, *(shop.found if isinstance(shop.found, tuple) else ()))
-        owners = {app.uid for app in found if isinstance(app, App)} - {None, uid}
+        seen = (shop.app, *(shop.found or ()))
+        owners = {app.uid for app in seen if isinstance(app, App)} - {None, uid}
         if not owners:
             return frozenset()
         everyone = [await self._integrations.get(key) for key in await self._integrations.keys()]

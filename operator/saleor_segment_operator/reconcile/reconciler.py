@@ -32,6 +32,10 @@ from saleor_segment_operator.settings import ReconcileSettings
 Shops = Callable[[str], Awaitable[Saleor]]
 """Returns the client of the shop at an API address."""
 
+_REPLICA_LAG = 0.5
+"""Seconds for which Saleor may answer from a replica that does not know yet what was changed: what
+seems missing there would be made twice."""
+
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
@@ -194,12 +198,12 @@ class Reconciler:
             _log.warning("status_unwritable", integration=str(integration.key), why=error.reason)
 
     def _next(self, seen: Observed, outcome: Outcome, look_again: float | None) -> float:
-        """Return when to look again; what was just done is looked at at once."""
+        """Return when to look again: soon, where something was done."""
         key, failures = seen.integration.key, outcome.failures.values()
         passing = [problem for problem in (*failures, *_problems(seen)) if problem.heals]
         asked = max((problem.retry_after or 0.0 for problem in passing), default=0.0)
         if outcome.done and not asked:
-            return self._pace.after_progress(key)
+            return max(self._pace.after_progress(key), _until_seen(outcome.done))
         if not passing:
             return self._pace.after_calm(key, look_again)
         delay = self._pace.after_trouble(key, asked)
@@ -218,6 +222,11 @@ class Reconciler:
         self._turns.pop(key, None)
 
 
+def _until_seen(done: Iterable[do.Action]) -> float:
+    """Return the seconds until what was done can be seen for sure."""
+    return 0.0 if all(isinstance(action, do.OurAction) for action in done) else _REPLICA_LAG
+
+
 def _problems(seen: Observed) -> Iterable[Problem]:
-    found = (seen.credentials, seen.app, seen.found, seen.held)
+    found = (seen.credentials, seen.app, seen.held)
     return (each for each in found if isinstance(each, Problem))

@@ -51,8 +51,8 @@ def report_farewell(
 ) -> Status:
     """Return the status of an integration that is being deleted."""
     hindrance = next(iter(failures.values()), None)
-    message = hindrance.message if hindrance else farewell.waits_for
-    deleting = Problem(Reason.DELETING, f"It is being deleted: {message}.".replace("..", "."))
+    message = (hindrance.message if hindrance else farewell.waits_for).rstrip(".")
+    deleting = Problem(Reason.DELETING, f"It is being deleted: {message}.")
     status = report_problem(seen.integration, deleting, now)
     return status.model_copy(update={"delivery": _delivery(seen.totals)})
 

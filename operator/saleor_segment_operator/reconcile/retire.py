@@ -94,9 +94,7 @@ def _obstacle(desired: Desired | None, seen: Observed) -> Problem | None:
         return seen.app
     if desired.managed and (_keeps_app(desired) or _never_had_app(seen)):
         return None
-    if seen.credentials is not None:
-        return seen.credentials
-    return seen.found if isinstance(seen.found, Problem) else None
+    return seen.credentials
 
 
 def _keeps_app(desired: Desired) -> bool:
@@ -211,10 +209,10 @@ def _orphaned(desired: Desired | None, seen: Observed, obstacle: Problem | None)
 def _left_behind(desired: Desired | None, seen: Observed) -> str:
     if desired is not None and not desired.managed:
         return f'the webhooks whose names begin with "{desired.marker}/"'
-    if isinstance(seen.app, App):
-        return f'app "{seen.app.name}"'
     known = seen.integration.status.saleor.app_name or (desired.app_name if desired else None)
-    return f'app "{known}"' if known else "its app"
+    name = seen.app.name if isinstance(seen.app, App) else known
+    app = f'app "{name}"' if name else "its app"
+    return f"the webhooks of {app}" if desired is not None and _keeps_app(desired) else app
 
 
 def _removal(desired: Desired | None, seen: Observed) -> tuple[Action, ...]:

@@ -27,7 +27,7 @@ class Shop:
     credentials: Problem | None = None
     version: Version | None = None
     app: App | Problem | None = None
-    found: tuple[App, ...] | Problem | None = None
+    found: tuple[App, ...] | None = None
     jwks: Mapping[str, Any] | None = None
 
 

@@ -175,7 +175,7 @@ class Observed:
     version: Version | None = None
     app: App | Problem | None = None
     """The app that the token belongs to; ``None`` where there is no token that works."""
-    found: tuple[App, ...] | Problem | None = None
+    found: tuple[App, ...] | None = None
     """Apps with our marker, as a staff user sees them; ``None`` where nobody looked."""
     others: frozenset[str] = frozenset()
     """The uids of all other integrations."""

@@ -64,6 +64,7 @@ async def test_every_event_gets_one_enabled_webhook(world: World, process: Proce
 
 async def test_the_pipeline_says_all_that_the_servers_need(world: World, process: Process) -> None:
     integration = world.integrations.apply(KEY, world.spec())
+    asked = world.clock.moment
     await process.work()
     pipeline = world.pipeline
     assert pipeline.id == integration.uid
@@ -74,7 +75,8 @@ async def test_the_pipeline_says_all_that_the_servers_need(world: World, process
     assert pipeline.segment.write_key.get_secret_value() == "key-one"
     assert pipeline.salt == INSTALLATION.salt
     assert pipeline.state is PipelineState.ACTIVE
-    assert pipeline.since == world.clock.moment
+    assert pipeline.since is not None
+    assert asked <= pipeline.since <= world.clock.moment
 
 
 async def test_the_status_tells_what_was_made(world: World, process: Process) -> None:

@@ -157,6 +157,19 @@ async def test_orphan_leaves_the_app_with_its_webhooks_disabled(
     assert world.announced == []
 
 
+async def test_orphan_tells_of_webhooks_that_could_not_be_disabled(
+    world: World, process: Process
+) -> None:
+    world.integrations.apply(KEY, world.spec(deletionPolicy="Orphan"))
+    await ready(world, process)
+    world.saleor.fail(graphql_down=True)
+    world.delete()
+    assert await process.work(patience=60) is None
+    (told,) = world.integrations.announcements
+    assert told.reason == Reason.ORPHANED
+    assert 'the webhooks of app "Segment shop/main-shop"' in told.message
+
+
 async def test_what_waits_is_sent_before_the_app_goes(managed: World, process: Process) -> None:
     managed.plane.tally(managed.pipeline.id).pending = 3
     managed.delete()
