@@ -44,6 +44,6 @@ class RunSettings(ReceivingSettings):
     """Let Saleor, JWKS and Segment addresses be on loopback."""
     verify_write_keys: bool = True
     """Ask Segment's CDN (cdn.segment.com) whether it knows a write key, before it is used; off
-    where that address may not be called: a wrong key then goes unnoticed, as Segment answers 200."""
+    where that may not be called: a wrong key then goes unnoticed, as Segment answers it 200."""
     resync: Annotated[Duration, AfterValidator(_no_busy_loop)] = timedelta(minutes=5)
     """How often each integration is compared with Saleor, so that drift is corrected."""
