@@ -5,6 +5,7 @@ an app may not read becomes null without an error, so nothing beyond that is eve
 """
 
 from enum import StrEnum
+from functools import cached_property
 
 from saleor_segment_server.contract.tracking import Tracking
 
@@ -54,7 +55,7 @@ class Event(StrEnum):
     ORDER_FULLY_PAID = "ORDER_FULLY_PAID"
     ORDER_REFUNDED = "ORDER_REFUNDED"
 
-    @property
+    @cached_property
     def type_name(self) -> str:
         """The GraphQL type of its payload, which a delivery carries as ``__typename``."""
         return "".join(word.capitalize() for word in self.split("_"))
