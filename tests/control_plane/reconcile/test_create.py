@@ -235,6 +235,42 @@ async def test_an_app_left_by_a_former_integration_of_this_name_is_adopted(
     assert Reason.APP_ADOPTED in world.announced
 
 
+ADOPTING_STEPS = [
+    "CreateToken",
+    "StoreToken",
+    "AdoptApp",
+    *["UpdateWebhook"] * 5,
+    "PublishPipeline",
+]
+
+
+@pytest.mark.parametrize("killed", list(enumerate(ADOPTING_STEPS)), ids=str)
+async def test_killed_before_any_step_of_an_adoption_it_ends_ready_with_that_app(
+    world: World, killed: tuple[int, str]
+) -> None:
+    world.integrations.apply(KEY, world.spec())
+    async with running(world) as process:
+        await process.work()
+    old = world.app
+    del world.integrations.objects[KEY]
+    world.secrets.apps.clear()
+    world.pipelines.table.clear()
+    world.steps.clear()
+    world.kill_at, name = killed
+    new = world.integrations.apply(KEY, world.spec())
+    await world.integrations.hold(new)
+    async with running(world) as process:
+        with pytest.raises(Killed):
+            await process.work()
+    assert world.steps[-1] == name
+    async with running(world) as process:
+        await process.work()
+    assert world.is_ready
+    assert world.app is old
+    assert new.uid in old.metadata.values()
+    assert len(old.webhooks) == 5
+
+
 async def test_an_app_of_another_living_integration_is_left_alone(
     world: World, process: Process
 ) -> None:
