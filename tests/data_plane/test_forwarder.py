@@ -506,6 +506,32 @@ async def test_when_many_cannot_be_mapped_the_pipeline_parks_and_buries_none(roa
     assert (road.tally().pending, len(road.twin.seen), await road.dead()) == (15, 0, [])
 
 
+async def test_once_newer_events_can_be_mapped_the_bad_ones_are_buried_and_it_goes_on(
+    road: Road,
+) -> None:
+    broken = [orjson.dumps({"order": {"number": number}}) for number in range(20)]
+    await road.accept(*broken)
+    road.start()
+    await road.parked()
+    await road.accept(*orders(*range(4)))
+    assert (road.tally().pending, await road.dead()) == (24, [])
+    await road.accept(order(4))
+    await eventually(lambda: road.tally().pending == 0)
+    assert road.orders() == names(*range(5))
+    assert len(await road.dead()) == 20
+    assert road.forwarder.parked(ID) is None
+
+
+async def test_while_newer_events_cannot_be_mapped_either_none_is_buried(road: Road) -> None:
+    broken = [orjson.dumps({"order": {"number": number}}) for number in range(30)]
+    await road.accept(*broken[:10])
+    road.start()
+    await road.parked()
+    await road.accept(*broken[10:])
+    await road.parked()
+    assert (road.tally().pending, await road.dead()) == (30, [])
+
+
 async def test_single_bad_events_of_a_quiet_shop_are_buried_until_they_are_many(
     road: Road,
 ) -> None:

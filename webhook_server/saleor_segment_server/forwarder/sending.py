@@ -9,8 +9,10 @@ import structlog
 
 from saleor_segment_server.forwarder.pace import set_within
 from saleor_segment_server.forwarder.settling import Settling
+from saleor_segment_server.forwarder.taking import FEWEST_TO_JUDGE, TOLERATED_SHARE
 from saleor_segment_server.forwarder.tools import Learned, Tools
 from saleor_segment_server.forwarder.window import Window
+from saleor_segment_server.journal import Tally
 from saleor_segment_server.segment import (
     Answer,
     Bisection,
@@ -27,9 +29,6 @@ from saleor_segment_server.segment import (
 
 log = structlog.get_logger(__name__)
 
-_UNMAPPABLE_SHARE = 0.2
-_FEWEST_UNMAPPABLE = 5
-"""Fewer are single bad events, whatever their share: a quiet shop has windows of one."""
 _MOST_SKEW = 60.0
 """Seconds; Segment shifts every timestamp by the difference of the clocks."""
 
@@ -67,7 +66,7 @@ class Sending:
     async def deliver(self, window: Window) -> Progress | Parked:
         """Bring a window to its end."""
         if self._mapping_is_broken(window):
-            return Parked("Most events cannot be mapped: check the webhooks' subscriptions")
+            return self.unmappable(through=window.last_seq)
         await self._settle(window, 0, {})
         key = window.pipeline.segment.write_key
         batches = pack(
@@ -80,6 +79,17 @@ class Sending:
             if progress is not Progress.DONE:
                 return progress
         return Progress.DONE
+
+    def unmappable(self, *, through: int) -> Parked:
+        """Park until as many events more are pending as tell whether the trouble is over."""
+        self._learned.suspect_through = through
+        self._learned.unmappable.clear()
+        tally = self._tools.journal.tallies().get(self._settling.pipeline, Tally())
+        return Parked(
+            "Too many events cannot be mapped, as under a wrong subscription: it goes on once"
+            " newer ones can",
+            until_pending=tally.pending + FEWEST_TO_JUDGE,
+        )
 
     async def _deliver_batch(self, window: Window, batch: range) -> Progress | Parked:
         bisection, attempt = Bisection(batch), 0
@@ -137,14 +147,22 @@ class Sending:
 
     async def _settle(self, window: Window, decided: int, refused: Mapping[int, str]) -> None:
         ended = window.finish(decided, refused)
-        self._learned.unmappable.extend(one.item.unmappable is not None for one in ended)
+        self._learned.unmappable.extend(
+            one.item.unmappable is not None
+            for one in ended
+            if one.item.pending.seq > self._learned.excused_through
+        )
         await self._settling.settle(ended)
 
     def _mapping_is_broken(self, window: Window) -> bool:
-        these = [item.unmappable is not None for item in window.items]
+        these = [
+            item.unmappable is not None
+            for item in window.items
+            if item.pending.seq > self._learned.excused_through
+        ]
         watched = [*self._learned.unmappable, *these]
         bad = sum(watched)
-        return bad >= _FEWEST_UNMAPPABLE and bad > _UNMAPPABLE_SHARE * len(watched)
+        return bad >= FEWEST_TO_JUDGE and bad > TOLERATED_SHARE * len(watched)
 
     def _learn_size(self, window: Window, part: range, split: Split) -> None:
         if split.too_large and len(part) > 1:

@@ -20,7 +20,8 @@ class Settling:
     """Ends one pipeline's events in the journal."""
 
     def __init__(self, pipeline: str, tools: Tools) -> None:
-        self._id = pipeline
+        self.pipeline = pipeline
+        """Whose events they are."""
         self._tools = tools
 
     async def settle(self, ended: Sequence[Ended]) -> None:
@@ -36,17 +37,17 @@ class Settling:
     async def mark_tried(self, seqs: Sequence[int]) -> bool:
         """Note first attempts without a clear answer; tell whether that is durable."""
         try:
-            await self._tools.journal.mark_tried(self._id, seqs)
+            await self._tools.journal.mark_tried(self.pipeline, seqs)
         except JournalUnavailable as error:
-            log.warning("attempt_not_noted", pipeline=self._id, why=error.reason)
+            log.warning("attempt_not_noted", pipeline=self.pipeline, why=error.reason)
             return False
         return True
 
     async def _committed(self, ended: Sequence[Ended]) -> bool:
         try:
-            await self._tools.journal.settle(self._id, [one.outcome for one in ended])
+            await self._tools.journal.settle(self.pipeline, [one.outcome for one in ended])
         except JournalUnavailable as error:
-            log.warning("not_settled", pipeline=self._id, events=len(ended), why=error.reason)
+            log.warning("not_settled", pipeline=self.pipeline, events=len(ended), why=error.reason)
             return False
         return True
 
@@ -55,9 +56,9 @@ class Settling:
         for one in ended:
             if one.why is not None:
                 kind = "unmappable" if one.item.unmappable else "refused"
-                self._tools.metrics.buried(self._id, kind)
-                log.warning("buried", pipeline=self._id, seq=one.item.pending.seq, why=one.why)
+                self._tools.metrics.buried(self.pipeline, kind)
+                log.warning("buried", pipeline=self.pipeline, seq=one.item.pending.seq, why=one.why)
             elif one.item.messages:
-                self._tools.metrics.delivered(self._id, now - one.item.pending.received_at)
+                self._tools.metrics.delivered(self.pipeline, now - one.item.pending.received_at)
                 if one.first_try is not None and now - one.first_try > _DEDUP_WINDOW:
-                    self._tools.metrics.resent_late(self._id)
+                    self._tools.metrics.resent_late(self.pipeline)

@@ -12,6 +12,10 @@ from saleor_segment_server.mapping import OrderEvent, parse
 
 _ORDER_ID = re.compile(rb'"order": ?\{"id": ?"([!#-\[\]-~]+)"')
 """Where our subscriptions have an order's id: a guess that spares reads, never relied on."""
+TOLERATED_SHARE = 0.2
+"""More unmappable events than this share are no matter of single events."""
+FEWEST_TO_JUDGE = 5
+"""Fewer are single bad events, whatever their share: a quiet shop has windows of one."""
 _CHUNK = 25
 """Events mapped before the loop may turn to something else: a millisecond or two."""
 
@@ -43,6 +47,22 @@ async def take_window(
             await ledger.read({parsed.order_id})
         window.add(event, parsed)
     return window
+
+
+async def newer_are_mappable(journal: SqliteJournal, pipeline: Pipeline, *, after: int) -> bool:
+    """Tell whether events accepted later can be mapped, with rare exceptions.
+
+    Raises:
+        JournalUnavailable: They cannot be read.
+    """
+    pending = await journal.take(pipeline.id, after=after)
+    window = Window(pipeline, {})
+    for place, event in enumerate(pending):
+        if place % _CHUNK == _CHUNK - 1:
+            await asyncio.sleep(0)
+        window.add(event, _parse(event))
+    bad = sum(item.unmappable is not None for item in window.items)
+    return len(pending) >= FEWEST_TO_JUDGE and bad <= len(pending) * TOLERATED_SHARE
 
 
 class _Ledger:

@@ -42,5 +42,9 @@ class Learned:
     """Why the last attempt is to be repeated, until one is answered."""
     told_of_skew: bool = False
     """Whether the log says already that the clocks differ."""
+    suspect_through: int = 0
+    """The seq up to which too many events could not be mapped, until newer ones can."""
+    excused_through: int = 0
+    """The seq up to which events may be unmappable: newer ones were found well."""
     unmappable: deque[bool] = field(default_factory=lambda: deque(maxlen=_WATCHED))
     """Of the last events that ended, which could not be mapped."""

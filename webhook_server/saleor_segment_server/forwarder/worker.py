@@ -9,7 +9,7 @@ from saleor_segment_server.errors import JournalUnavailable
 from saleor_segment_server.forwarder.pace import Pace, set_within
 from saleor_segment_server.forwarder.sending import Parked, Progress, Sending
 from saleor_segment_server.forwarder.settling import Settling
-from saleor_segment_server.forwarder.taking import take_window
+from saleor_segment_server.forwarder.taking import newer_are_mappable, take_window
 from saleor_segment_server.forwarder.tools import Learned, Tools
 from saleor_segment_server.journal import Tally
 from saleor_segment_server.segment import backoff
@@ -94,6 +94,9 @@ class Worker:
             changed=self._changed,
         )
         journal = self._tools.journal
+        if self._learned.suspect_through and not await self._mapping_is_sound(pipeline):
+            self._stop_at(pipeline, sending.unmappable(through=self._learned.suspect_through))
+            return
         window = await take_window(journal, pipeline, None)
         while window is not None:
             ahead = asyncio.ensure_future(take_window(journal, pipeline, window))
@@ -106,6 +109,15 @@ class Worker:
             finally:
                 ahead.cancel()
                 await asyncio.gather(ahead, return_exceptions=True)
+
+    async def _mapping_is_sound(self, pipeline: Pipeline) -> bool:
+        """Tell whether newer events can be mapped; if so, those under suspicion may be buried."""
+        learned = self._learned
+        after = learned.suspect_through
+        if not await newer_are_mappable(self._tools.journal, pipeline, after=after):
+            return False
+        learned.excused_through, learned.suspect_through = after, 0
+        return True
 
     def _stop_at(self, pipeline: Pipeline, progress: Progress | Parked) -> None:
         self._work.set()  # what has changed meanwhile is looked at again
