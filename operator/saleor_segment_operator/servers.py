@@ -28,6 +28,8 @@ class Totals:
     """Events that could not be sent and are kept."""
     delivered: int
     """Events that Segment accepted."""
+    dead_why: str | None = None
+    """Why the newest of the dead could not be sent, where there is one."""
     oldest_pending_since: datetime | None = None
     """When the oldest event that waits was accepted."""
     last_delivered_at: datetime | None = None
@@ -60,6 +62,7 @@ class _Report:
             last_delivered_at=_time(document["lastDeliveredAt"]),
             parked=document["parked"],
             waiting=document.get("waiting"),
+            dead_why=document.get("deadWhy"),
         )
         return cls(str(document["hash"]), totals)
 
@@ -171,6 +174,7 @@ def _sum(all_totals: Sequence[Totals]) -> Totals:
         last_delivered_at=max(deliveries, default=None),
         parked=next((one.parked for one in all_totals if one.parked), None),
         waiting=next((one.waiting for one in all_totals if one.waiting), None),
+        dead_why=next((one.dead_why for one in all_totals if one.dead_why), None),
     )
 
 

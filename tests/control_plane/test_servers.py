@@ -83,7 +83,7 @@ async def test_totals_are_summed_over_all_servers() -> None:
         lastDeliveredAt=SECOND.isoformat(),
         parked="Segment answers 401",
     )
-    three = report(lastDeliveredAt=FIRST.isoformat(), waiting="status 503")
+    three = report(lastDeliveredAt=FIRST.isoformat(), waiting="status 503", deadWhy="no order")
     async with (
         answering(reports(one), reports(two), reports(three)) as addresses,
         servers(addresses) as all_servers,
@@ -96,6 +96,7 @@ async def test_totals_are_summed_over_all_servers() -> None:
             last_delivered_at=SECOND,
             parked="Segment answers 401",
             waiting="status 503",
+            dead_why="no order",
         )
 
 

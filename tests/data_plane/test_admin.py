@@ -45,6 +45,7 @@ async def test_it_tells_what_it_holds(door: Door, shop: Shop, signer: Signer) ->
                 "state": "Active",
                 "pending": 2,
                 "dead": 1,
+                "deadWhy": "its __typename is not OrderCreated",
                 "delivered": 0,
                 "oldestPendingSince": "2026-11-18T11:06:40+00:00",
                 "lastDeliveredAt": None,
@@ -52,6 +53,21 @@ async def test_it_tells_what_it_holds(door: Door, shop: Shop, signer: Signer) ->
                 "waiting": None,
             }
         ]
+    }
+
+
+async def test_dead_letters_are_told_by_reason_and_not_by_body(door: Door, signer: Signer) -> None:
+    for data in (body(__typename="OrderUpdated"), body(recipient={"id": "QXBwOjY="})):
+        await door.post(data, signer.sign(data))
+    status, text = await door.get(f"/internal/v1/pipelines/{PIPELINE_ID}/dead-letters")
+    assert status == 200
+    newest, oldest = json.loads(text)["deadLetters"]
+    assert newest["why"] == "it was meant for another app"
+    assert oldest == {
+        "seq": 1,
+        "event": "ORDER_CREATED",
+        "receivedAt": "2026-11-18T11:06:40+00:00",
+        "why": "its __typename is not OrderCreated",
     }
 
 

@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from saleor_segment_server.contract import Pipeline
 from saleor_segment_server.errors import NotFound, Unauthorized
-from saleor_segment_server.journal import SqliteJournal, Tally
+from saleor_segment_server.journal import DeadLetter, SqliteJournal, Tally
 from saleor_segment_server.metrics import Metrics
 from saleor_segment_server.pipelines import Table
 
@@ -85,10 +85,19 @@ class Admin:
         self._authorize(request)
         tallies = self._journal.tallies()
         reports = [
-            self._report(pipeline, tallies.get(pipeline.id, Tally()))
+            await self._report(pipeline, tallies.get(pipeline.id, Tally()))
             for pipeline in self._table.pipelines.values()
         ]
         return _json({"pipelines": reports})
+
+    async def dead_letters(self, request: web.Request) -> web.Response:
+        """Answer ``GET /internal/v1/pipelines/{pipeline}/dead-letters``: the newest hundred.
+
+        They are told by reason and time; a body is personal data and stays in the journal.
+        """
+        self._authorize(request)
+        letters = await self._journal.dead_letters(request.match_info["pipeline"])
+        return _json({"deadLetters": [_letter(letter) for letter in letters]})
 
     async def bury(self, request: web.Request) -> web.Response:
         """Answer ``POST /internal/v1/pipelines/{pipeline}/bury``: pending become dead letters."""
@@ -100,13 +109,15 @@ class Admin:
         self._metrics.buried(pipeline_id, "deleted", buried)
         return _json({"buried": buried})
 
-    def _report(self, pipeline: Pipeline, tally: Tally) -> dict[str, Any]:
+    async def _report(self, pipeline: Pipeline, tally: Tally) -> dict[str, Any]:
+        newest = await self._journal.dead_letters(pipeline.id, limit=1) if tally.dead else []
         return {
             "id": pipeline.id,
             "hash": pipeline.fingerprint(),
             "state": pipeline.state,
             "pending": tally.pending,
             "dead": tally.dead,
+            "deadWhy": newest[0].why if newest else None,
             "delivered": tally.delivered,
             "oldestPendingSince": _time(tally.oldest_pending_at),
             "lastDeliveredAt": _time(tally.last_delivered_at),
@@ -122,6 +133,15 @@ class Admin:
         given = request.headers.get("Authorization", "")
         if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
             raise Unauthorized("token_wrong", "the bearer token is not the one of this server")
+
+
+def _letter(letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "seq": letter.seq,
+        "event": letter.event,
+        "receivedAt": _time(letter.received_at),
+        "why": letter.why,
+    }
 
 
 def _time(seconds: float | None) -> str | None:

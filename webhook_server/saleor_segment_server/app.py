@@ -6,6 +6,7 @@ The public one does without aiohttp's router, which took a fifth of the event lo
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -39,6 +40,7 @@ def private_app(admin: Admin) -> web.Application:
     app.router.add_get("/readyz", admin.ready)
     app.router.add_get("/metrics", admin.metrics)
     app.router.add_get("/internal/v1/pipelines", admin.pipelines)
+    app.router.add_get("/internal/v1/pipelines/{pipeline}/dead-letters", admin.dead_letters)
     app.router.add_post("/internal/v1/pipelines/{pipeline}/bury", admin.bury)
     return app
 
@@ -111,7 +113,7 @@ class Listener:
         except OSError as error:
             await self._runner.cleanup()
             raise StartError(
-                f"{self._host}:{self._port}: cannot listen there ({error.strerror or error}):"
+                f"{self._host}:{self._port}: cannot listen there ({_cause(error)}):"
                 f" stop what does, or name another {self._setting}"
             ) from None
         self.address = self._server.sockets[0].getsockname()[:2]
@@ -172,3 +174,9 @@ class _Refusal(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport.close()
+
+
+def _cause(error: OSError) -> str:
+    """Say what is the matter without the address, which event loops repeat."""
+    known = error.errno is not None and error.errno > 0  # a name that cannot be resolved has none
+    return os.strerror(error.errno or 0) if known else str(error.strerror or error)

@@ -73,6 +73,7 @@ class KeyStore:
         self._path = path
         self._clock = clock
         self._issuers: dict[str, _Issuer] = {}
+        self._turn = asyncio.Lock()
 
     async def load(self) -> None:
         """Read what an earlier process kept; a file that cannot be read counts as none."""
@@ -152,7 +153,8 @@ class KeyStore:
             problem = str(error) or type(error).__name__
             log.warning("key_set_unreadable", url=issuer.url, problem=problem)
             return False
-        await self._keep()
+        async with self._turn:  # two shops may be read at once, and share the file
+            await self._keep()
         return True
 
     async def _get(self, url: str) -> object:

@@ -219,7 +219,10 @@ def read_token(path: Path | None) -> str | None:
     try:
         token = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise StartError(f"{path}: cannot be read for the internal token ({error})") from None
+        cause = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise StartError(
+            f"{path}: cannot be read ({cause}): name a file that holds the internal token"
+        ) from None
     if not token:
         raise StartError(f"{path}: is empty: put the internal token there")
     return token

@@ -101,7 +101,9 @@ def _read(file: Path, parse: Callable[[bytes], T]) -> T:
     try:
         return parse(file.read_bytes())
     except OSError as error:
-        raise StartError(f"{file}: cannot be read ({error.strerror}): mend that") from None
+        raise StartError(
+            f"{file}: cannot be read ({error.strerror}): let this user read it"
+        ) from None
     except (ValueError, DocumentUnreadable):  # not shown: it may quote what it read
         raise StartError(
             f"{file}: is damaged: put it back from a backup, or begin anew with another --data-dir"

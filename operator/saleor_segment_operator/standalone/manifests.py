@@ -164,7 +164,9 @@ def _text(file: Path) -> str:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise DocumentUnreadable(f"{file}: cannot be read: {error.strerror}") from None
+        raise DocumentUnreadable(
+            f"{file}: cannot be read ({error.strerror}): name a YAML file of manifests with -f"
+        ) from None
     except UnicodeDecodeError:
         raise DocumentUnreadable(f"{file}: is no text: it must be YAML in UTF-8") from None
     if not text.strip():

@@ -286,7 +286,7 @@ async def test_two_integrations_of_one_name_stop_the_start(stand: Stand) -> None
 
 async def test_a_missing_file_stops_the_start(stand: Stand) -> None:
     stand.file.unlink()
-    assert (await stand.refused()).startswith(f"{stand.file}: cannot be read: No such file")
+    assert (await stand.refused()).startswith(f"{stand.file}: cannot be read (No such file")
 
 
 async def test_what_cannot_change_stops_the_next_start(stand: Stand) -> None:
