@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from tests.bench.backlog import Backlog
 from tests.bench.bench import Bench
-from tests.bench.draining import Backlog, Forwarding
+from tests.bench.forwarding import Forwarding
 from tests.bench.latency import Latency
 from tests.bench.page import write
 from tests.bench.receiving import Receiving
@@ -55,7 +56,7 @@ def main() -> None:
             say(f"{name}: sampled once more, for the profile")
         shutil.rmtree(folder)
     trial = given.quick or given.names != list(BENCHES)
-    page = write(Path("build") if trial else Path("docs"), report)
+    page = write(Path("build") if trial else Path("docs"), report, work=WORK)
     say(f"written to {page}")
 
 

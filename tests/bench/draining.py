@@ -1,9 +1,8 @@
-"""How fast a journal's backlog reaches Segment, and what memory that takes."""
+"""Draining a full journal into Segment's twin, watched from outside."""
 
 import json
 import os
 import shutil
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,28 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from saleor_segment_server.contract import Pipeline
-from tests.bench.bench import Bench
 from tests.bench.processes import Cpu, cpu, resident, run
-from tests.bench.report import Measure, Points, Profile
-from tests.bench.sampled import read_profile, sampled
-from tests.bench.subjects import (
-    Subject,
-    ask,
-    official_client,
-    pipeline,
-    segment,
-    server,
-)
-from tests.signing import Signer
+from tests.bench.report import Points
+from tests.bench.subjects import Subject, ask, segment
 
 Start = Callable[[str], AbstractContextManager[Subject]]
 """Runs something that sends to the Segment at this URL."""
 
 _LOOK = 0.25
 """Seconds between two looks at what has arrived."""
-_FIRST_SECONDS = 3.0
-"""In which a server starts and fills its buffers."""
-_SATURATED = 0.95
 _PATIENCE = 30.0
 """Seconds without anything arriving until it is given up."""
 
@@ -55,15 +41,6 @@ class Drain:
     per_second: float
     samples: list[Sample]
 
-    def _between(self, read: Callable[[Sample], float]) -> float:
-        """Return a share of the time in which messages came."""
-        first, last = self._busy_samples[0], self._busy_samples[-1]
-        return (read(last) - read(first)) / (last.at - first.at)
-
-    @property
-    def _busy_samples(self) -> list[Sample]:
-        return [sample for sample in self.samples if sample.arrived]
-
     @property
     def busy(self) -> float:
         """How much of its core the sender used."""
@@ -77,19 +54,24 @@ class Drain:
     @property
     def cost(self) -> Cpu:
         """Processor time for one message, in seconds."""
-        first, last = self._busy_samples[0], self._busy_samples[-1]
+        first, last = self._ends
         used, messages = last.used - first.used, last.arrived - first.arrived
         return Cpu(used.main / messages, used.others / messages)
-
-    def swing(self) -> float:
-        """Return half of what lies between least and most memory after the first seconds, in MB."""
-        settled = [mb for seconds, mb in self.memory() if seconds > _FIRST_SECONDS]
-        return (max(settled) - min(settled)) / 2 if settled else 0.0
 
     def memory(self) -> Points:
         """Return resident MB over seconds, up to the last message."""
         start = self.samples[0].at
         return [(round(s.at - start, 2), round(s.resident / 1e6, 1)) for s in self.samples]
+
+    def _between(self, read: Callable[[Sample], float]) -> float:
+        """Return how much of what is read grew in a second, while messages came."""
+        first, last = self._ends
+        return (read(last) - read(first)) / (last.at - first.at)
+
+    @property
+    def _ends(self) -> tuple[Sample, Sample]:
+        """The first and the last sample at which messages had come."""
+        return next(sample for sample in self.samples if sample.arrived), self.samples[-1]
 
 
 def drain(folder: Path, start: Start, *, expected: int) -> Drain:
@@ -125,52 +107,27 @@ def _rate(twin: Subject, messages: int) -> float:
     return float(messages * share / (requests[-1]["at"] - requests[0]["at"]))
 
 
-class Draining(Bench):
-    """Our forwarder on a full journal; and Segment's official client on the same messages."""
+class FullJournal:
+    """A journal that was filled once; every round drains a copy of it."""
 
-    def __init__(self, folder: Path, *, events: int, against_peer: bool) -> None:
+    def __init__(self, folder: Path, *, events: int) -> None:
         self._folder = folder
-        self._events = events
-        self._against_peer = against_peer
-        self._signer = Signer.new()
         self._full = folder / "full"
-        self._messages = folder / "messages.jsonl"
-        self.ours: list[Drain] = []
-        self.peer: list[Drain] = []
+        self.events = events
+        """How many it holds; each becomes one message."""
+        self.messages = folder / "messages.jsonl"
+        """The messages of its events, one a line."""
 
-    def prepare(self) -> None:
-        """Fill a journal once; every round drains a copy."""
+    def fill(self, held: Pipeline) -> None:
+        """Accept events for a Pipeline, in a process of its own."""
         file = self._folder / "pipeline.json"
-        file.write_text(json.dumps(self._pipeline("http://127.0.0.1:9").document()))
-        arguments = ["-m", "tests.bench.fill", str(file), str(self._full), str(self._events)]
-        if self._against_peer:
-            arguments += ["--messages", str(self._messages)]
-        run(arguments, log=self._folder / "fill.log")
-
-    def round(self, number: int) -> str:
-        """Drain once each; return a line on it."""
-        subjects = [(self.ours, self._ours)] + [(self.peer, self._peer)] * self._against_peer
-        for drains, start in subjects if number % 2 == 0 else reversed(subjects):
-            drains.append(drain(self._folder, start, expected=self._events))
-        text = f"{self.ours[-1].per_second:,.0f}/s"
-        if self.peer:
-            ratio = self.ours[-1].per_second / self.peer[-1].per_second
-            text += f", official client {self.peer[-1].per_second:,.0f}/s, ratio {ratio:.2f}"
-        return text
-
-    def _pipeline(self, endpoint: str) -> Pipeline:
-        return pipeline(self._signer, endpoint=endpoint)
+        file.write_text(json.dumps(held.document()))
+        arguments = [str(file), str(self._full), str(self.events), str(self.messages)]
+        run(["-m", "tests.bench.fill", *arguments], log=self._folder / "fill.log")
 
     @contextmanager
-    def _ours(self, url: str) -> Iterator[Subject]:
-        with self._copy() as data, server(self._folder, self._pipeline(url), data=data) as subject:
-            yield subject
-
-    def _peer(self, url: str) -> AbstractContextManager[Subject]:
-        return official_client(self._folder, url, self._messages)
-
-    @contextmanager
-    def _copy(self) -> Iterator[Path]:
+    def copy(self) -> Iterator[Path]:
+        """Lend a data folder with a copy."""
         data = self._folder / "data"
         shutil.copytree(self._full, data)
         os.sync()  # the copy's own writes are not the server's
@@ -178,71 +135,3 @@ class Draining(Bench):
             yield data
         finally:
             shutil.rmtree(data)
-
-
-class Forwarding(Draining):
-    """How many messages a second go from the journal to Segment."""
-
-    def __init__(self, folder: Path, *, events: int) -> None:
-        super().__init__(folder, events=events, against_peer=True)
-
-    def measures(self) -> list[Measure]:
-        """Return what was found."""
-        return [
-            Measure(
-                name="forwarder",
-                unit="messages/s",
-                target="≥ 1.5",
-                ours=[drained.per_second for drained in self.ours],
-                other=[drained.per_second for drained in self.peer],
-                other_name="segment-analytics-python",
-                notes=self._busy(),
-            )
-        ]
-
-    def profile(self) -> Profile:
-        """Drain once more, with a server that is sampled."""
-        with self._copy() as data:
-
-            def start(url: str) -> AbstractContextManager[Subject]:
-                return sampled(self._folder, self._pipeline(url), data=data)
-
-            drain(self._folder, start, expected=self._events)
-        return read_profile(self._folder)
-
-    def _busy(self) -> str:
-        ours, twin = (
-            statistics.median(getattr(drained, name) for drained in self.ours)
-            for name in ("busy", "twin_busy")
-        )
-        theirs = statistics.median(drained.busy for drained in self.peer)
-        limit = "the twin is what limits" if twin > _SATURATED else "the twin is not what limits"
-        loop, others = (
-            statistics.median(getattr(drained.cost, name) * 1e6 for drained in self.ours)
-            for name in ("main", "others")
-        )
-        return (
-            f"of a core we used {ours:.0%}, the official client {theirs:.0%}, and the twin"
-            f" {twin:.0%} while it took ours: {limit}. A message costs {loop:.0f} µs of the event"
-            f" loop and {others:.0f} µs of the journal's thread and those that compress"
-        )
-
-
-class Backlog(Draining):
-    """Whether memory stays flat while very much drains."""
-
-    def __init__(self, folder: Path, *, events: int) -> None:
-        super().__init__(folder, events=events, against_peer=False)
-
-    def measures(self) -> list[Measure]:
-        """Return what was found."""
-        rates = [drained.per_second for drained in self.ours]
-        swings = [drained.swing() for drained in self.ours]
-        return [
-            Measure(name="backlog", unit="messages/s", ours=rates),
-            Measure(name="backlog, resident memory", unit="± MB", target="≤ 20", ours=swings),
-        ]
-
-    def series(self) -> dict[str, Points]:
-        """Return what is plotted over time: the last round's."""
-        return {"backlog-resident-MB": self.ours[-1].memory()}

@@ -1,14 +1,13 @@
-"""Fills a journal, as a receiver would have: ``python -m tests.bench.fill PIPELINE FOLDER COUNT``.
+"""Fills a journal as a receiver would.
 
-PIPELINE is a file with a Pipeline as JSON. With ``--messages FILE`` the messages that the forwarder
-will make of it are written too, one a line, so that another client can send the very same.
+``python -m tests.bench.fill PIPELINE FOLDER COUNT MESSAGES``: PIPELINE is a file with a Pipeline as JSON. The messages that the forwarder will make are written to
+the file MESSAGES, one a line, so that another client can send the very same.
 """
 
 import argparse
 import asyncio
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -34,17 +33,15 @@ def entries(pipeline: Pipeline, count: int) -> Iterator[Entry]:
         yield Entry(key, pipeline.id, EVENT, body, received_at=time.time())
 
 
-async def main(pipeline: Pipeline, folder: Path, count: int, messages: Path | None) -> None:
+async def main(pipeline: Pipeline, folder: Path, count: int, messages: Path) -> None:
     """Accept the deliveries, and write down what becomes of them."""
     waiting = entries(pipeline, count)
-    with messages.open("wb") if messages else nullcontext() as lines:
-        async with SqliteJournal(
-            folder / "journal.db", limits=Limits(), clock=time.time
-        ) as journal:
+    journal = SqliteJournal(folder / "journal.db", limits=Limits(), clock=time.time)
+    with messages.open("wb") as lines:
+        async with journal:
             while group := list(islice(waiting, AT_ONCE)):
                 await asyncio.gather(*map(journal.accept, group))
-                if lines is not None:
-                    lines.writelines(_lines(pipeline, group))
+                lines.writelines(_lines(pipeline, group))
 
 
 def _lines(pipeline: Pipeline, group: Iterable[Entry]) -> Iterator[bytes]:
@@ -58,7 +55,7 @@ if __name__ == "__main__":
     parser.add_argument("pipeline", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("count", type=int)
-    parser.add_argument("--messages", type=Path)
+    parser.add_argument("messages", type=Path)
     given = parser.parse_args()
     held = Pipeline.model_validate_json(given.pipeline.read_bytes())
     uvloop.run(main(held, given.folder, given.count, given.messages))

@@ -1,14 +1,12 @@
 """The report as files: docs/benchmarks.md, its pictures, and every number as JSON."""
 
 import json
-import platform
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 
+from tests.bench.machine import machine
 from tests.bench.plots import plot_ratios, plot_series
 from tests.bench.report import Profile, Report
 
@@ -21,7 +19,8 @@ Written by `make bench`; do not edit. It needs Linux and two cores, and takes so
 
 Every round measures ours and what it is compared with one after the other, in turns as to which
 goes first; a **ratio** is ours divided by the other in the same round. Each number is the median of
-the rounds, with the lowest and the highest. Rates depend on the machine; ratios hardly do.
+the rounds, with the lowest and the highest. Of times and costs less is better, so is their ratio.
+Rates depend on the machine; ratios hardly do.
 
 What is measured runs on one core, whatever drives it or takes its messages on the other. Nothing is
 mocked: real sockets, real signatures, a real file on a disk that is waited for.
@@ -65,44 +64,33 @@ DOES = {
 """What our modules and the libraries do there."""
 
 
-def write(folder: Path, report: Report) -> Path:
-    """Write bench/ and benchmarks.md to a folder; return the page's path."""
+def write(folder: Path, report: Report, *, work: Path) -> Path:
+    """Write bench/ and benchmarks.md to a folder; return the page's path.
+
+    Args:
+        folder: Where to.
+        report: What was found.
+        work: Where the journals lay.
+    """
     data = folder / "bench"
     data.mkdir(parents=True, exist_ok=True)
     for old in data.glob("*.svg"):
         old.unlink()
-    results = {"machine": machine(), **asdict(report)}
+    on = machine(work)
+    results = {"machine": on, **asdict(report)}
     (data / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     plot_ratios(data / "ratios.svg", [m for m in report.measures if m.other and m.more_is_better])
     for name, points in report.series.items():
         plot_series(data / f"{name}.svg", name, points)
     page = folder / "benchmarks.md"
-    page.write_text("\n".join(_lines(report)).rstrip() + "\n")
+    page.write_text("\n".join(_lines(report, on)).rstrip() + "\n")
     return page
 
 
-def machine() -> str:
-    """Describe what it ran on, without naming it."""
-    model = "unknown processor"
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.split(":", 1)[1].strip()
-            break
-    parts = [
-        model,
-        f"{len(set(Path('/sys/devices/system/cpu').glob('cpu[0-9]*')))} cores",
-        f"Linux {platform.release().split('-')[0]}",
-        f"Python {platform.python_version()}",
-        f"SQLite {sqlite3.sqlite_version}",
-        *(f"{name} {version(name)}" for name in ("aiohttp", "uvloop", "orjson", "cryptography")),
-    ]
-    return ", ".join(parts)
-
-
-def _lines(report: Report) -> Iterator[str]:
+def _lines(report: Report, on: str) -> Iterator[str]:
     yield HEAD
     yield "## Results\n"
-    yield f"{machine()}.\n"
+    yield f"{on}\n"
     yield "| what | ours | against | ratio | target |\n| --- | --- | --- | --- | --- |"
     yield from (measure.row() for measure in report.measures)
     yield ""

@@ -90,11 +90,15 @@ def cpu(pid: int) -> Cpu:
     return Cpu(main, total - main)
 
 
-def wait_for(path: Path, process: subprocess.Popen[bytes], *, seconds: float = 30) -> str:
-    """Return what a process has written to ``path``, once it ends with a whole line."""
+def wait_for(
+    path: Path, process: subprocess.Popen[bytes], *, word: str = "", seconds: float = 30
+) -> str:
+    """Return what a process has written to ``path``, once whole lines hold ``word``."""
     end = time.monotonic() + seconds
+    text = ""
     while time.monotonic() < end and process.poll() is None:
-        if path.exists() and (text := path.read_text()).endswith("\n"):
+        text = path.read_text() if path.exists() else ""
+        if text.endswith("\n") and word in text:
             return text
         time.sleep(0.02)
-    raise RuntimeError(f"{process.args!r} did not write {path.name}, exit code {process.poll()}")
+    raise RuntimeError(f"{process.args!r} did not say so ({process.poll()}): {text[-2000:]}")

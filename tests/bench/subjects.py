@@ -69,7 +69,7 @@ def server(
         *("--allow-loopback", "--log-format", "json"),
     ]
     with running(arguments, core=CORE_OF_SUBJECT, log=log) as process:
-        said = wait_for(log, process)
+        said = wait_for(log, process, word="listening")
         lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
         at = next(line for line in lines if line["event"] == "listening")
         yield Subject(process, at["public"], at["private"])
