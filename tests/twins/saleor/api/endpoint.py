@@ -12,10 +12,9 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     execute_sync,
-    parse,
-    validate,
 )
 
+from tests.twins.saleor.api.documents import errors_in, parsed
 from tests.twins.saleor.api.limits import MAXIMUM_COST, cost, refusal
 from tests.twins.saleor.api.requests import Request, bearer
 from tests.twins.saleor.api.wording import formatted
@@ -71,7 +70,7 @@ class Endpoint:
         if not isinstance(given.get("variables") or {}, dict):
             return _refused("Variables are invalid JSON.")
         try:
-            document = parse(query)
+            document = parsed(query)
         except GraphQLSyntaxError as error:
             return 400, {"errors": [formatted(error)]}
         return self._execute(document, given, caller)
@@ -81,7 +80,7 @@ class Endpoint:
         if reason := refusal(document):
             status, answer = _refused(reason)
             return status, answer | free
-        if errors := validate(self._state.schema, document):
+        if errors := errors_in(given["query"], self._state.schema):
             return 400, {"errors": [formatted(error) for error in errors]} | free
         if self._is_blocked(caller):
             return 401, _refused("Storefront traffic is not allowed.", _BLOCKED)[1]

@@ -18,10 +18,9 @@ from graphql import (
     OperationType,
     SelectionSetNode,
     execute_sync,
-    parse,
-    validate,
 )
 
+from tests.twins.saleor.api.documents import errors_in, parsed
 from tests.twins.saleor.api.errors import UserError
 from tests.twins.saleor.api.wording import formatted, syntax_message, validation_message
 
@@ -66,10 +65,10 @@ class Subscription:
     def parse(cls, query: str, schema: GraphQLSchema) -> "Subscription":
         """Check a query as Saleor does when a webhook is saved. Raise ``UserError``."""
         try:
-            document = parse(query)
+            document = parsed(query)
         except GraphQLSyntaxError as error:
             raise UserError("query", syntax_message(error), "SYNTAX") from error
-        if errors := validate(schema, document):
+        if errors := errors_in(query, schema):
             raise UserError("query", validation_message(errors[0]), "GRAPHQL_ERROR")
         operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
         if operations[0].operation is not OperationType.SUBSCRIPTION:
