@@ -1,7 +1,8 @@
 """Fills a journal as a receiver would.
 
-``python -m tests.bench.fill PIPELINE FOLDER COUNT MESSAGES``: PIPELINE is a file with a Pipeline as JSON. The messages that the forwarder will make are written to
-the file MESSAGES, one a line, so that another client can send the very same.
+``python -m tests.bench.fill PIPELINE FOLDER COUNT MESSAGES``: PIPELINE is a file with a Pipeline as
+JSON. The messages that the forwarder will make of it go to the file MESSAGES, one a line, so that
+another client can send the very same.
 """
 
 import argparse

@@ -18,7 +18,7 @@ def plot_ratios(path: Path, measures: Sequence[Measure]) -> None:
         middle = measure.ratio
         axes.barh(place, middle, color="#52bd94", height=0.5)
         axes.plot(measure.ratios, [place] * len(measure.ratios), "k.", markersize=4)
-        axes.text(middle, place + 0.3, f"{middle:.2f}", va="bottom", ha="right", fontsize=9)
+        axes.text(0.02, place, f"{middle:.2f}", va="center", color="white", weight="bold")
     axes.axvline(1, color="#999999", linewidth=0.8)
     labels = [f"{m.name}\nagainst {m.other_name}" for m in reversed(measures)]
     axes.set_yticks(range(len(measures)), labels)
