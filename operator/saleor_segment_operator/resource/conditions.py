@@ -19,7 +19,8 @@ class ConditionType(StrEnum):
     """What a condition speaks of."""
 
     READY = "Ready"
-    """Events flow: everything below that matters for it is as it should be."""
+    """Saleor, its webhooks and the Pipeline are as the spec asks; ``Delivering`` says whether
+    Segment accepts what comes of it."""
     CREDENTIALS_VALID = "CredentialsValid"
     """Saleor accepts what the Secret of ``spec.saleor.app`` holds."""
     APP_REGISTERED = "AppRegistered"
@@ -95,9 +96,14 @@ def ready(findings: Iterable[Finding]) -> Finding:
     for cause in required:
         if cause.status is ConditionStatus.UNKNOWN:
             return _because(cause, ConditionStatus.UNKNOWN)
-    return Finding(
-        ConditionType.READY, ConditionStatus.TRUE, Reason.RECONCILED, "Orders reach Segment."
-    )
+    message = "Saleor, its webhooks and the Pipeline are as the spec asks."
+    if _holds(by_type.get(ConditionType.SUSPENDED)):
+        message += " It is suspended: events are kept and none is sent."
+    return Finding(ConditionType.READY, ConditionStatus.TRUE, Reason.RECONCILED, message)
+
+
+def _holds(finding: Finding | None) -> bool:
+    return finding is not None and finding.status is ConditionStatus.TRUE
 
 
 def _because(cause: Finding, status: ConditionStatus) -> Finding:

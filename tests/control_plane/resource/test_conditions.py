@@ -60,6 +60,14 @@ def test_what_is_false_counts_more_than_what_is_unknown() -> None:
     assert summed_up(CREDENTIALS_VALID=UNKNOWN, WRITE_KEY_VALID=FALSE).status is FALSE
 
 
+def test_a_suspended_one_is_ready_and_says_that_nothing_is_sent() -> None:
+    others = [finding(name) for name in SUMMED_UP]
+    for status, said in ((TRUE, True), (FALSE, False), (UNKNOWN, False)):
+        summary = ready([*others, finding(ConditionType.SUSPENDED, status)])
+        assert summary.status is TRUE
+        assert ("suspended" in summary.message) is said
+
+
 def test_delivering_does_not_decide_readiness() -> None:
     others = [finding(name) for name in SUMMED_UP]
     assert ready([*others, finding(ConditionType.DELIVERING, FALSE)]).status is TRUE

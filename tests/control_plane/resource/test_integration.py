@@ -92,7 +92,7 @@ def test_a_status_survives_its_store() -> None:
                 type=ConditionType.READY,
                 status=ConditionStatus.TRUE,
                 reason=Reason.RECONCILED,
-                message="Orders reach Segment.",
+                message="Saleor, its webhooks and the Pipeline are as the spec asks.",
                 observed_generation=3,
                 last_transition_time=NOW,
             ),
