@@ -72,6 +72,8 @@ class Desired:
     """What the spec asks for, its names resolved."""
 
     spec: Spec
+    namespace: str
+    """Where its Secrets are."""
     uid: str
     marker: str
     """Identifier of a managed app, and what the names of our webhooks begin with."""
@@ -88,6 +90,7 @@ class Desired:
         """Resolve ``spec``, the valid one of ``integration``."""
         return cls(
             spec=spec,
+            namespace=integration.key.namespace,
             uid=integration.uid,
             marker=marker(installation, integration.key),
             app_name=f"Segment {integration.key}"[:_APP_NAME_LENGTH],
@@ -104,7 +107,7 @@ class Desired:
     def write_key_secret(self) -> str:
         """The Secret of the write key and its key, in words."""
         ref = self.spec.segment.write_key_secret_ref
-        return f"Secret {ref.name}, key {ref.key}"
+        return f"Secret {self.namespace}/{ref.name}, key {ref.key}"
 
     @property
     def login_secret(self) -> str:
@@ -112,8 +115,10 @@ class Desired:
         app = self.spec.saleor.app
         if app.existing is not None:
             ref = app.existing.token_secret_ref
-            return f"Secret {ref.name}, key {ref.key}"
-        return f"Secret {app.managed.credentials_secret_ref.name}" if app.managed else "no Secret"
+            return f"Secret {self.namespace}/{ref.name}, key {ref.key}"
+        if app.managed is None:
+            return "no Secret"
+        return f"Secret {self.namespace}/{app.managed.credentials_secret_ref.name}"
 
     @property
     def drafts(self) -> tuple[WebhookDraft, ...]:

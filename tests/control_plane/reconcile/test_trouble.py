@@ -59,7 +59,7 @@ async def test_a_wrong_password_is_tried_once_and_again_when_it_changes(
     for _ in range(5):
         await process.once()
     assert world.says(CREDENTIALS) == ("False", Reason.CREDENTIALS_REJECTED)
-    assert "Secret saleor-staff" in world.condition(CREDENTIALS).message
+    assert "Secret shop/saleor-staff" in world.condition(CREDENTIALS).message
     assert world.saleor.mutations == ["tokenCreate"]
     assert "wrong" not in str(world.status.document())
     world.clock.now += 60
@@ -111,7 +111,7 @@ async def test_a_foreign_token_is_told(world: World, process: Process, token: st
     world.integrations.apply(KEY, world.existing())
     assert await process.work() == 300
     assert world.says(CREDENTIALS) == ("False", Reason.TOKEN_REJECTED)
-    assert "Secret my-app, key token" in world.condition(CREDENTIALS).message
+    assert "Secret shop/my-app, key token" in world.condition(CREDENTIALS).message
     assert token not in str(world.status.document())
 
 
