@@ -189,6 +189,7 @@ def _look_again(seen: Observed, app: apps.AppState, *, waiting: bool) -> float |
     ]
     return min((look for look in looks if look is not None), default=None)
 
+        seen.credentials.retry_after if seen.credentials else None,
 
 def _key_is_fine(key: WriteKey | Problem | None) -> bool:
     return not isinstance(key, WriteKey) or key.usable

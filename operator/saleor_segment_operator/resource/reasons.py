@@ -70,7 +70,8 @@ class Reason(StrEnum):
     """Saleor refused email or password: mend the Secret. Nothing is tried before it changes, since
     Saleor slows logins down after each failure."""
     LOGIN_THROTTLED = "LoginThrottled"
-    """Saleor asks to wait before another login: too many failed. It is tried again by itself."""
+    """Saleor asks to wait before another login: too many failed. It is tried again by itself, when
+    the message says."""
     LOGIN_DISABLED = "LoginDisabled"
     """Saleor's site settings forbid password login of staff: allow it, or use ``existing``."""
     TOKEN_REJECTED = "TokenRejected"  # noqa: S105 - a reason

@@ -211,7 +211,7 @@ class Staff:
         return Unavailable(
             Reason.LOGIN_THROTTLED,
             f"Saleor at {self._client.api_url} delays logins after failed ones from our address: "
-            "tried again by itself.",
+            f"tried again by itself in {math.ceil(wait)} s.",
             retry_after=wait,
         )
 

@@ -1,5 +1,6 @@
 """What goes wrong: which condition says so, what is tried again, and what is not broken by it."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -65,6 +66,23 @@ async def test_a_wrong_password_is_tried_once_and_again_when_it_changes(
     world.clock.now += 60
     world.secret("saleor-staff", email="staff@example.com", password="password")
     await process.work()
+    assert world.is_ready
+
+
+async def test_a_throttled_login_is_tried_again_when_it_says(world: World) -> None:
+    world.secret("saleor-staff", email="staff@example.com", password="wrong")
+    world.integrations.apply(KEY, world.spec())
+    async with running(world) as process:
+        await process.work()
+    world.secret("saleor-staff", email="staff@example.com", password="password")
+    async with running(world) as process:
+        delay = 0.0
+        for _ in range(7):  # whatever the backoff has grown to by now
+            delay = await process.once() or 0.0
+            assert world.says(CREDENTIALS) == ("Unknown", Reason.LOGIN_THROTTLED)
+            assert f" in {math.ceil(delay)} s" in world.condition(CREDENTIALS).message
+        world.clock.now += delay
+        await process.work()
     assert world.is_ready
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import math
 from typing import Any
 
 import pytest
@@ -246,6 +247,7 @@ async def test_a_throttled_login_waits_as_saleor_says(
     assert (type(error), error.reason) == (Unavailable, Reason.LOGIN_THROTTLED)
     assert isinstance(error, Unavailable)
     assert error.retry_after == seconds
+    assert f" in {math.ceil(seconds)} s." in str(error)
 
 
 async def test_no_login_is_tried_while_saleor_delays_them(
