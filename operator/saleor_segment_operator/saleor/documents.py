@@ -27,6 +27,7 @@ WITH_IDENTIFIERS = WebhookDocuments("webhook_fields_3_23")
 """For Saleor from 3.23."""
 
 READ_VERSION = _read("read_version")
+READ_OWN_URL = _read("read_own_url")
 FIND_APPS = _read("find_apps", "app_fields")
 CREATE_APP = _read("create_app", "app_fields")
 MARK_APP = _read("mark_app")

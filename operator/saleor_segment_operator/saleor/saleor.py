@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 
 from saleor_segment_operator.errors import Blocked, Unavailable
 from saleor_segment_operator.resource import Reason
-from saleor_segment_operator.saleor import apps, documents, webhooks
+from saleor_segment_operator.saleor import apps, documents, own_url, webhooks
 from saleor_segment_operator.saleor.client import Client, Data
 from saleor_segment_operator.saleor.login import Staff
 from saleor_segment_operator.saleor.models import App, StaffCredentials, Webhook, WebhookDraft
@@ -70,6 +70,22 @@ class Saleor:
         else:
             self._version = await self._call(caller, documents.READ_VERSION, {}, read)
         return self._version
+
+    async def own_url(self, token: str) -> str | None:
+        """Return the origin the shop gives itself, as in ``Saleor-Api-Url``, to an app.
+
+        ``None`` where it does not tell now, or tells no address. Both come from Saleor's PUBLIC_URL
+        or, without it, from the domain of its site.
+        """
+        try:
+            return await self._call(
+                token,
+                documents.READ_OWN_URL,
+                {},
+                lambda data: own_url.parse(data["shop"]["domain"]["url"]),
+            )
+        except (Blocked, Unavailable):
+            return None
 
     async def own_app(self, token: str) -> App | None:
         """Return the app the token belongs to, with its webhooks.

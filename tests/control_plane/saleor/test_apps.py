@@ -242,6 +242,19 @@ async def test_a_shop_without_storefront_traffic_takes_no_login(
         assert await saleor.own_app("nobody's") is None
 
 
+async def test_a_shop_tells_an_app_the_address_it_gives_itself(
+    every: SaleorTwin, clock: Clock
+) -> None:
+    app = every.app()
+    async with calling(every, clock) as saleor:
+        for address in (every.origin, "https://shop.example.com", "https://shop.example.com:8443"):
+            every.state.public_url = address
+            assert await saleor.own_url(app.token) == address
+            assert every.state.public_api_url == f"{address}/graphql/"
+        every.fail(graphql_down=True)
+        assert await saleor.own_url(app.token) is None
+
+
 async def test_the_last_seen_key_set_outlives_an_outage(twin: SaleorTwin, clock: Clock) -> None:
     async with calling(twin, clock) as saleor:
         twin.fail(jwks_down=True)

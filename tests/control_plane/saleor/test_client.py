@@ -65,6 +65,32 @@ async def failure(saleor: Saleor, call: str) -> Blocked | Unavailable:
     return error
 
 
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://Shop.example.com/", "https://shop.example.com"),
+        ("http://localhost:8000/", "http://localhost:8000"),
+        ("", None),
+        (None, None),
+        (7, None),
+        ("shop.example.com", None),
+        ("ftp://shop.example.com/", None),
+        ("https://", None),
+        ("https://user:word@shop.example.com/", None),
+        ("https://shop.example.com/?a=b", None),
+        ("https://shop.example.com:port/", None),
+        ("https://shop.\nexample.com/", None),
+        ("https://shop example.com/", None),
+        ("https://" + "a" * 300, None),
+    ],
+)
+async def test_what_is_no_address_of_a_shop_counts_as_not_known(
+    api: Api, saleor: Saleor, url: object, origin: str | None
+) -> None:
+    api.answers = [web.json_response({"data": {"shop": {"domain": {"url": url}}}})]
+    assert await saleor.own_url(TOKEN) == origin
+
+
 CAPTURED = [
     # What Saleor says of the caller.
     ("version", "error.expired-jwt", Reason.TOKEN_REJECTED, "token"),
