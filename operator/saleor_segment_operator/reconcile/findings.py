@@ -122,6 +122,8 @@ def _webhooks(desired: Desired, plan: Plan) -> Finding:
     comparison = plan.webhooks
     if comparison is None:
         return _waits(name, ConditionType.APP_REGISTERED, known=not _passes(plan.app))
+    if plan.obstacle is not None:
+        return Finding(name, _FALSE, plan.obstacle.reason, plan.obstacle.message)
     if comparison.in_place and not comparison.disabled:
         count = len(comparison.kept)
         return Finding(name, _TRUE, Reason.WEBHOOKS_ENABLED, f"{count} webhooks are enabled.")

@@ -63,6 +63,7 @@ class Observer:
             others=await self._others(uid, shop),
             write_key=judging.result(),
             jwks=shop.jwks,
+            own_url=shop.own_url,
             pipeline=pipeline,
             held=held,
             totals=totals,

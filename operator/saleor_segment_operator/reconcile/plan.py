@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from saleor_segment_operator.reconcile import app as apps
-from saleor_segment_operator.reconcile import drift, webhooks
+from saleor_segment_operator.reconcile import drift, trust, webhooks
 from saleor_segment_operator.reconcile.actions import (
     Action,
     AdoptApp,
@@ -51,6 +51,8 @@ class Plan:
     """Whether it is stored as it should be."""
     synced: bool
     """Whether every ready server holds it so."""
+    obstacle: Problem | None
+    """Why no delivery would be accepted, which keeps webhooks from being enabled."""
     lanes: tuple[Lane, ...]
     look_again: float | None
     """Seconds until another look is worth while though nothing is done; ``None``: the resync."""
@@ -63,8 +65,9 @@ def plan(desired: Desired, seen: Observed, now: datetime) -> Plan:
     pipeline = _pipeline(desired, seen, app, now)
     stored = _is_stored(pipeline, seen)
     synced = stored and seen.held is True
+    obstacle = trust.obstacle(desired, seen, pipeline)
     lanes = (
-        *_saleor_lanes(desired, seen, app, comparison, synced=synced),
+        *_saleor_lanes(desired, seen, app, comparison, enable=synced and obstacle is None),
         *(() if pipeline is None or stored else (_publish(pipeline),)),
     )
     return Plan(
@@ -73,6 +76,7 @@ def plan(desired: Desired, seen: Observed, now: datetime) -> Plan:
         pipeline=pipeline,
         stored=stored,
         synced=synced,
+        obstacle=obstacle,
         lanes=lanes if seen.integration.held else (_HOLD,),
         look_again=_look_again(seen, app, waiting=stored and seen.held is False),
     )
@@ -97,6 +101,7 @@ def _pipeline(
         return None
     return desired.pipeline(
         app_ids=app_ids,
+        public_url=trust.public_url(desired, seen),
         jwks=seen.jwks or (before.saleor.jwks if before else None),
         write_key=seen.write_key if isinstance(seen.write_key, WriteKey) else None,
         since=(before.since if before else None) or now,
@@ -119,13 +124,13 @@ def _saleor_lanes(
     app: apps.AppState,
     comparison: webhooks.Comparison | None,
     *,
-    synced: bool,
+    enable: bool,
 ) -> Iterator[Lane]:
     if desired.spec.suspend:
         return
     yield from _app_lane(desired, seen, app)
     if isinstance(app, apps.Registered) and comparison is not None:
-        yield from _webhook_lanes(seen, app.app.id, comparison, synced=synced)
+        yield from _webhook_lanes(seen, app.app.id, comparison, enable=enable)
 
 
 def _app_lane(desired: Desired, seen: Observed, app: apps.AppState) -> Iterator[Lane]:
@@ -164,7 +169,7 @@ def _renewed(name: str, *, ours: bool) -> Announcement:
 
 
 def _webhook_lanes(
-    seen: Observed, app_id: str, comparison: webhooks.Comparison, *, synced: bool
+    seen: Observed, app_id: str, comparison: webhooks.Comparison, *, enable: bool
 ) -> Iterator[Lane]:
     fixes: tuple[Action, ...] = (
         *(CreateWebhook(draft) for draft in comparison.missing),
@@ -175,7 +180,7 @@ def _webhook_lanes(
         announcement = drift.of_fields(seen, app_id, comparison)
         yield Lane(ConditionType.WEBHOOKS_ENABLED, fixes, announcement)
     disabled = tuple(webhook.id for _, webhook in comparison.disabled)
-    if disabled and synced:
+    if disabled and enable:
         announcement = drift.of_switches(seen, app_id, comparison)
         switch = SwitchWebhooks(disabled, active=True)
         yield Lane(ConditionType.WEBHOOKS_ENABLED, (switch,), announcement)
@@ -184,12 +189,12 @@ def _webhook_lanes(
 def _look_again(seen: Observed, app: apps.AppState, *, waiting: bool) -> float | None:
     looks = [
         app.seconds if isinstance(app, apps.Searching) else None,
+        seen.credentials.retry_after if seen.credentials else None,
         _SERVERS_LOOK if waiting else None,
         None if _key_is_fine(seen.write_key) else _SEGMENT_LOOK,
     ]
     return min((look for look in looks if look is not None), default=None)
 
-        seen.credentials.retry_after if seen.credentials else None,
 
 def _key_is_fine(key: WriteKey | Problem | None) -> bool:
     return not isinstance(key, WriteKey) or key.usable

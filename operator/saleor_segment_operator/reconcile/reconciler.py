@@ -149,7 +149,7 @@ class Reconciler:
         planned = plan(desired, seen, now)
         outcome = await self._actor.act(Stage(seen, desired, saleor), planned.lanes)
         await self._publish(integration, report(desired, seen, planned, outcome.failures, now))
-        return self._next(seen, outcome, planned.look_again)
+        return self._next(seen, outcome, planned.look_again, obstacle=planned.obstacle)
 
     async def _farewell(self, integration: Integration) -> float | None:
         stage = await self._last_stage(integration)
@@ -197,10 +197,18 @@ class Reconciler:
         except (Blocked, Unavailable) as error:
             _log.warning("status_unwritable", integration=str(integration.key), why=error.reason)
 
-    def _next(self, seen: Observed, outcome: Outcome, look_again: float | None) -> float:
+    def _next(
+        self,
+        seen: Observed,
+        outcome: Outcome,
+        look_again: float | None,
+        *,
+        obstacle: Problem | None = None,
+    ) -> float:
         """Return when to look again: soon, where something was done."""
-        key, failures = seen.integration.key, outcome.failures.values()
-        passing = [problem for problem in (*failures, *_problems(seen)) if problem.heals]
+        key = seen.integration.key
+        troubles = (*outcome.failures.values(), *_problems(seen), obstacle)
+        passing = [problem for problem in troubles if problem is not None and problem.heals]
         asked = max((problem.retry_after or 0.0 for problem in passing), default=0.0)
         if outcome.done and not asked:
             return max(self._pace.after_progress(key), _until_seen(outcome.done))

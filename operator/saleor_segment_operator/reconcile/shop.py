@@ -29,6 +29,7 @@ class Shop:
     app: App | Problem | None = None
     found: tuple[App, ...] | None = None
     jwks: Mapping[str, Any] | None = None
+    own_url: str | None = None
 
 
 async def look(saleor: Saleor, desired: Desired, login: Login, *, deleting: bool) -> Shop:
@@ -49,8 +50,9 @@ async def look(saleor: Saleor, desired: Desired, login: Login, *, deleting: bool
         await _search(saleor, desired, login, shop)
     elif shop.app is None and shop.credentials is None:
         shop.credentials = _foreign_token(desired)
-    if not deleting and isinstance(shop.app, App):
+    if not deleting and isinstance(shop.app, App) and login.token is not None:
         shop.jwks = await saleor.jwks()
+        shop.own_url = await saleor.own_url(login.token)
     return shop
 
 

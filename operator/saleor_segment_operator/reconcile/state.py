@@ -138,6 +138,7 @@ class Desired:
         self,
         *,
         app_ids: tuple[str, ...],
+        public_url: str | None,
         jwks: Mapping[str, Any] | None,
         write_key: WriteKey | None,
         since: datetime,
@@ -148,7 +149,7 @@ class Desired:
             id=self.uid,
             saleor=SaleorSource(
                 api_url=self.spec.saleor.api_url,
-                public_url=self.spec.saleor.public_url,
+                public_url=public_url,
                 jwks=None if jwks is None else dict(jwks),
                 app_ids=app_ids,
             ),
@@ -188,6 +189,8 @@ class Observed:
     """``None`` where it does not matter: while deleting."""
     jwks: Mapping[str, Any] | None = None
     """Saleor's public keys, where they could be read."""
+    own_url: str | None = None
+    """The origin the shop gives itself, where it could be read."""
     pipeline: Pipeline | None = None
     """The Pipeline as stored."""
     held: bool | Problem | None = None

@@ -118,6 +118,13 @@ class Reason(StrEnum):
     """Webhooks are missing, different or disabled and are being put right. Wait."""
     WEBHOOK_REFUSED = "WebhookRefused"
     """Saleor refused a webhook: the message says why; the installation's public URL may be bad."""
+    PUBLIC_URL_MISMATCH = "PublicUrlMismatch"
+    """The shop gives itself another address than ``spec.saleor.publicUrl``, so none of its
+    deliveries would be accepted: make the integration anew with the right one, or set the shop's
+    PUBLIC_URL."""
+    KEYS_UNREADABLE = "KeysUnreadable"
+    """The shop's public keys could never be read, so none of its deliveries could be checked. It is
+    tried again by itself; let the operator through to the address the message names."""
 
     # Servers and stores.
 

@@ -89,6 +89,10 @@ class World:
             "segment": {"writeKeySecretRef": {"name": "segment"}},
         } | changes
 
+    def of_shop(self, public_url: str) -> dict[str, Any]:
+        spec = self.spec()
+        return spec | {"saleor": spec["saleor"] | {"publicUrl": public_url}}
+
     def existing(self, **changes: Any) -> dict[str, Any]:
         app = {"existing": {"tokenSecretRef": {"name": "my-app"}}}
         return self.spec(saleor={"apiUrl": self.saleor.api_url, "app": app}, **changes)
@@ -198,10 +202,10 @@ async def running(world: World, *, public_url: str = PUBLIC_URL) -> AsyncIterato
 
 
 @asynccontextmanager
-async def a_world(version: str = "3.23.28") -> AsyncIterator[World]:
+async def a_world(version: str = "3.23.28", *, shop_url: str | None = None) -> AsyncIterator[World]:
     clock, pipelines = Clock(), MemoryPipelines()
     async with (
-        SaleorTwin(version=version, clock=clock, key=SIGNING_KEY) as saleor,
+        SaleorTwin(version=version, clock=clock, key=SIGNING_KEY, public_url=shop_url) as saleor,
         Plane(pipelines.table) as plane,
     ):
         saleor.staff(EMAIL, PASSWORD)

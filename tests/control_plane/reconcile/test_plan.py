@@ -96,6 +96,7 @@ class World:
             found=found if app is None and self.desired.managed else None,
             others=frozenset({OTHER_UID}),
             write_key=WriteKey("key", WriteKeyVerdict.VALID),
+            jwks={"keys": [{"kid": "1"}]},
             pipeline=self.pipeline,
             held=None if self.pipeline is None else held,
             totals=None
@@ -296,7 +297,7 @@ def is_our_own(found: App | None) -> bool:
 
 def some_pipeline(desired: Desired) -> Pipeline:
     key = WriteKey("old", WriteKeyVerdict.VALID)
-    return desired.pipeline(app_ids=("old",), jwks=None, write_key=key, since=NOW)
+    return desired.pipeline(app_ids=("old",), public_url=None, jwks=None, write_key=key, since=NOW)
 
 
 def run(world: World) -> Plan:

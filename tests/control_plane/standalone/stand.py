@@ -191,10 +191,14 @@ class Stand:
 
 
 @asynccontextmanager
-async def standing(folder: Path, *, version: str = "3.23.28") -> AsyncIterator[Stand]:
+async def standing(
+    folder: Path, *, version: str = "3.23.28", shop_url: str | None = None
+) -> AsyncIterator[Stand]:
     """Put up a stand with the first example."""
     async with (
-        SaleorTwin(version=version, time_scale=20, key=_signing_key()) as saleor,
+        SaleorTwin(
+            version=version, time_scale=20, key=_signing_key(), public_url=shop_url
+        ) as saleor,
         SegmentTwin(keys=[KEY, NEXT_KEY]) as segment,
     ):
         saleor.staff(EMAIL, PASSWORD)
