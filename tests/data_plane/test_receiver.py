@@ -94,7 +94,7 @@ async def test_a_pipeline_that_does_not_send_still_accepts(
         (
             {},
             {"Saleor_Api_Url": "https://other.example.com/graphql/"},
-            "Saleor-Api-Url names another shop",
+            "its Saleor-Api-Url is not the shop's: see publicUrl of the integration",
         ),
     ],
 )

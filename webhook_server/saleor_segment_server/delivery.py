@@ -69,8 +69,9 @@ def objection(verified: Verified, pipeline: Pipeline, *, now: float, max_age: fl
     delivery = verified.delivery
     if delivery.event not in pipeline.events:
         return f"{delivery.event} is not among the integration's events"
-    if delivery.api_url not in {None, pipeline.saleor.claimed_api_url}:
-        return "Saleor-Api-Url names another shop"
+    claimed = delivery.api_url
+    if claimed is not None and claimed.lower() != pipeline.saleor.claimed_api_url.lower():
+        return "its Saleor-Api-Url is not the shop's: see publicUrl of the integration"
     try:
         payload = _payload(orjson.loads(delivery.body))
     except orjson.JSONDecodeError:

@@ -16,6 +16,7 @@ from saleor_segment_operator.reconcile.pace import Pace
 from saleor_segment_operator.reconcile.plan import plan
 from saleor_segment_operator.reconcile.ports import Integrations, Pipelines, Secrets
 from saleor_segment_operator.reconcile.report import (
+    newly_dead,
     report,
     report_delivery,
     report_farewell,
@@ -110,6 +111,7 @@ class Reconciler:
                 return
             seen = await self._observer.observe_ours(integration)
             await self._publish(integration, report_delivery(seen, moment(self._clock)))
+            await self._tell_of_dead(seen)
 
     async def _reconcile(self, key: Key) -> float | None:
         integration: Integration | None = None
@@ -149,6 +151,7 @@ class Reconciler:
         planned = plan(desired, seen, now)
         outcome = await self._actor.act(Stage(seen, desired, saleor), planned.lanes)
         await self._publish(integration, report(desired, seen, planned, outcome.failures, now))
+        await self._tell_of_dead(seen)
         return self._next(seen, outcome, planned.look_again, obstacle=planned.obstacle)
 
     async def _farewell(self, integration: Integration) -> float | None:
@@ -186,6 +189,10 @@ class Reconciler:
     async def _publish(self, integration: Integration, status: Status) -> None:
         if status != integration.status:
             await self._integrations.publish(integration, status)
+
+    async def _tell_of_dead(self, seen: Observed) -> None:
+        if (announcement := newly_dead(seen)) is not None:
+            await self._integrations.announce(seen.integration, announcement)
 
     async def _confess(self, integration: Integration | None, problem: Problem) -> None:
         """Say what made the pass impossible, where that can be said."""

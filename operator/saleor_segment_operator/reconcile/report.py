@@ -7,6 +7,7 @@ from datetime import datetime
 from saleor_segment_operator.reconcile import app as apps
 from saleor_segment_operator.reconcile import findings
 from saleor_segment_operator.reconcile.plan import Plan
+from saleor_segment_operator.reconcile.ports import Announcement
 from saleor_segment_operator.reconcile.retire import Farewell
 from saleor_segment_operator.reconcile.state import Desired, Observed, Problem
 from saleor_segment_operator.resource import (
@@ -140,6 +141,18 @@ def _segment(desired: Desired, seen: Observed, now: datetime) -> SegmentStatus:
 
 def _fingerprint(salt: str, key: str) -> str:
     return hashlib.sha256(f"{salt}{key}".encode()).hexdigest()[:8]
+
+
+def newly_dead(seen: Observed) -> Announcement | None:
+    """Say that events became dead letters since the status was written last."""
+    if not isinstance(seen.totals, Totals):
+        return None
+    before = seen.integration.status.delivery
+    more = seen.totals.dead - (before.dead_lettered if before else 0)
+    if more <= 0:
+        return None
+    message = f"{more} more could not be sent and are kept as dead letters: {seen.totals.dead_why}."
+    return Announcement("Warning", Reason.DEAD_LETTERED, message)
 
 
 def _delivery(totals: Totals | Problem | None) -> DeliveryStatus | None:

@@ -150,6 +150,9 @@ class Reason(StrEnum):
     change."""
     SEGMENT_UNAVAILABLE = "SegmentUnavailable"
     """Segment does not answer, or asks to wait. Events are kept and tried again by themselves."""
+    DEAD_LETTERED = "DeadLettered"
+    """Events could not be sent and are kept as dead letters: the private port of the server tells
+    why. Nothing sends them again by itself."""
     PAUSED = "Paused"
     """Nothing is sent while suspended or without a valid write key. Events are kept."""
 

@@ -15,6 +15,7 @@ class Tally:
     dead: int = 0
     delivered: int = 0
     parked: str | None = None
+    dead_why: str | None = None
 
 
 @dataclass
@@ -49,6 +50,7 @@ class Plane:
             "hash": pipeline.fingerprint(),
             "pending": tally.pending,
             "dead": tally.dead,
+            "deadWhy": tally.dead_why,
             "delivered": tally.delivered,
             "oldestPendingSince": "2026-11-24T12:00:00+00:00" if tally.pending else None,
             "lastDeliveredAt": "2026-11-24T12:00:00+00:00" if tally.delivered else None,

@@ -33,6 +33,23 @@ async def test_totals_of_the_servers_are_in_the_status(ready: World, process: Pr
     assert delivery.last_delivered_at is not None
 
 
+async def test_events_that_could_not_be_sent_are_announced_once_with_the_reason(
+    ready: World, process: Process
+) -> None:
+    tally = ready.plane.tally(ready.pipeline.id)
+    tally.dead, tally.dead_why = 2, "it was meant for another app"
+    ready.integrations.announcements.clear()
+    await process.reconciler.measure(KEY)
+    await process.once()
+    (told,) = ready.integrations.announcements
+    assert told.reason == Reason.DEAD_LETTERED
+    assert told.message.startswith("2 more could not be sent")
+    assert "it was meant for another app" in told.message
+    tally.dead = 3
+    await process.reconciler.measure(KEY)
+    assert ready.announced == [Reason.DEAD_LETTERED] * 2
+
+
 async def test_a_parked_pipeline_is_told_with_its_reason(ready: World, process: Process) -> None:
     ready.plane.tally(ready.pipeline.id).parked = "Segment answers 401"
     await process.once()
