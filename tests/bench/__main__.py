@@ -7,6 +7,7 @@ and its report goes to build/.
 import argparse
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,8 +23,8 @@ from tests.bench.report import Report
 from tests.bench.segment_client import SegmentClients
 
 ROUNDS = 5
-WORK = Path("build/bench/work")
-"""Below the checkout: on a disk, where a temporary folder may be memory."""
+BUILD = Path("build")
+"""For what a run needs, and for trials: on the checkout's disk, where /tmp may be memory."""
 
 Make = Callable[[Path, bool], Bench]
 """Makes a bench that works in a folder; a quick one or not."""
@@ -43,20 +44,21 @@ def main() -> None:
     """Measure what is asked for and write the report."""
     given = parse()
     report = Report()
-    shutil.rmtree(WORK, ignore_errors=True)
-    for name in given.names:
-        folder = WORK / name
-        folder.mkdir(parents=True)
-        bench = BENCHES[name](folder, given.quick)
-        measure(name, bench, rounds=given.rounds)
-        report.measures += bench.measures()
-        report.series |= bench.series()
-        if profile := bench.profile():
-            report.profiles[name] = profile
-            say(f"{name}: sampled once more, for the profile")
-        shutil.rmtree(folder)
+    BUILD.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=BUILD) as work:
+        for name in given.names:
+            folder = Path(work, name)
+            folder.mkdir()
+            bench = BENCHES[name](folder, given.quick)
+            measure(name, bench, rounds=given.rounds)
+            report.measures += bench.measures()
+            report.series |= bench.series()
+            if profile := bench.profile():
+                report.profiles[name] = profile
+                say(f"{name}: sampled once more, for the profile")
+            shutil.rmtree(folder)
     trial = given.quick or given.names != list(BENCHES)
-    page = write(Path("build") if trial else Path("docs"), report, work=WORK)
+    page = write(BUILD if trial else Path("docs"), report, disk=BUILD)
     say(f"written to {page}")
 
 

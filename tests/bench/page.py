@@ -64,19 +64,19 @@ DOES = {
 """What our modules and the libraries do there."""
 
 
-def write(folder: Path, report: Report, *, work: Path) -> Path:
+def write(folder: Path, report: Report, *, disk: Path) -> Path:
     """Write bench/ and benchmarks.md to a folder; return the page's path.
 
     Args:
         folder: Where to.
         report: What was found.
-        work: Where the journals lay.
+        disk: A folder on the disk that the journals lay on.
     """
     data = folder / "bench"
     data.mkdir(parents=True, exist_ok=True)
     for old in data.glob("*.svg"):
         old.unlink()
-    on = machine(work)
+    on = machine(disk)
     results = {"machine": on, **asdict(report)}
     (data / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     plot_ratios(data / "ratios.svg", [m for m in report.measures if m.other and m.more_is_better])

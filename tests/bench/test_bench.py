@@ -64,7 +64,7 @@ def test_page_shows_medians_spread_and_the_ratio_by_rounds(tmp_path: Path) -> No
     profile = {"saleor_segment_server.mapping.money:total": 3, "aiohttp.web:_run": 1}
     report = Report([rate], {"memory-MB": [(0.0, 1.0), (1.0, 2.0)]}, {"door": profile})
 
-    page = write(tmp_path, report, work=tmp_path).read_text()
+    page = write(tmp_path, report, disk=tmp_path).read_text()
 
     assert "| door | 20.0 (10.0 … 30.0) /s | 10.0 (5.0 … 10.0) (sill) | **2.00** | ≥ 2 |" in page
     assert "| 75% | mapping |" in page
