@@ -110,26 +110,9 @@ class Server:
             forbid_private=settings.forbid_private,
             refused=api_server(os.environ),
         )
-        session = await stack.enter_async_context(
-            aiohttp.ClientSession(connector=guard.connector(), cookie_jar=aiohttp.DummyCookieJar())
-        )
-        keys = KeyStore(session=session, path=settings.data_dir / "jwks.json", clock=clock)
-        await keys.load()
-        client = await stack.enter_async_context(
-            SegmentClient(clock=clock, connector=guard.connector)
-        )
-        table = await self._table(keys)
-        metrics = Metrics()
-        self._forwarder = Forwarder(
-            journal=self._journal,
-            table=table,
-            client=client,
-            metrics=metrics,
-            clock=clock,
-            random=random.random,
-            max_rate=settings.max_rate,
-        )
-        metrics.watch(self._journal.tallies, self._forwarder.parked)
+        keys = await self._open_keys(stack, guard)
+        table, metrics = await self._table(keys), Metrics()
+        self._forwarder = await self._open_forwarder(stack, guard, table, metrics)
         self._source = FileSource(self._pipelines, table, broken=metrics.pipelines_broken.set)
         await self._source.load()
         self._receiver = Receiver(
@@ -142,6 +125,33 @@ class Server:
             accepted=self._forwarder.wake,
         )
         await self._listen(stack, table, metrics)
+
+    async def _open_keys(self, stack: AsyncExitStack, guard: Guard) -> KeyStore:
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(connector=guard.connector(), cookie_jar=aiohttp.DummyCookieJar())
+        )
+        path = self._settings.data_dir / "jwks.json"
+        keys = KeyStore(session=session, path=path, clock=self._clock)
+        await keys.load()
+        return keys
+
+    async def _open_forwarder(
+        self, stack: AsyncExitStack, guard: Guard, table: Table, metrics: Metrics
+    ) -> Forwarder:
+        client = await stack.enter_async_context(
+            SegmentClient(clock=self._clock, connector=guard.connector)
+        )
+        forwarder = Forwarder(
+            journal=self._journal,
+            table=table,
+            client=client,
+            metrics=metrics,
+            clock=self._clock,
+            random=random.random,
+            max_rate=self._settings.max_rate,
+        )
+        metrics.watch(self._journal.tallies, forwarder.parked)
+        return forwarder
 
     async def _table(self, keys: KeyStore) -> Table:
         tombstones = Tombstones(self._settings.data_dir / "tombstones.json")
