@@ -6,6 +6,7 @@ and its report goes to build/.
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -43,6 +44,8 @@ BENCHES: Mapping[str, Make] = MappingProxyType(
 def main() -> None:
     """Measure what is asked for and write the report."""
     given = parse()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))  # end what was started
     report = Report()
     BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=BUILD) as work:
