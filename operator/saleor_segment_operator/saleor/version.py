@@ -37,11 +37,6 @@ class Version:
         return (self.major, self.minor) >= (3, 20)
 
     @property
-    def has_app_problems(self) -> bool:
-        """Whether an app can report problems, which the dashboard shows: from 3.22."""
-        return (self.major, self.minor) >= (3, 22)
-
-    @property
     def has_webhook_identifiers(self) -> bool:
         """Whether webhooks have an identifier, unique within their app: from 3.23."""
         return (self.major, self.minor) >= (3, 23)

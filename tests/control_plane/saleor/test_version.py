@@ -12,16 +12,16 @@ from saleor_segment_operator.saleor import Version
         ("3.19.4", set()),
         ("3.20.119", {"supported"}),
         ("3.21.69", {"supported"}),
-        ("3.22.67", {"supported", "has_app_problems"}),
-        ("3.23.28", {"supported", "has_app_problems", "has_webhook_identifiers"}),
-        ("3.24.0-a.0", {"supported", "has_app_problems", "has_webhook_identifiers"}),
-        ("4.0", {"supported", "has_app_problems", "has_webhook_identifiers"}),
+        ("3.22.67", {"supported"}),
+        ("3.23.28", {"supported", "has_webhook_identifiers"}),
+        ("3.24.0-a.0", {"supported", "has_webhook_identifiers"}),
+        ("4.0", {"supported", "has_webhook_identifiers"}),
     ],
 )
 def test_a_version_tells_what_it_can(text: str, traits: set[str]) -> None:
     version = Version.parse(text)
     assert str(version) == text
-    names = ("supported", "has_app_problems", "has_webhook_identifiers")
+    names = ("supported", "has_webhook_identifiers")
     assert {name for name in names if getattr(version, name)} == traits
 
 
