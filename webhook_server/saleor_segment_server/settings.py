@@ -45,6 +45,10 @@ Address = Annotated[str, AfterValidator(_address)]
 """A socket address written as ``HOST:PORT``; port 0 takes a free one."""
 
 
+Label = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+"""A DNS label (RFC 1123), as Kubernetes wants most names."""
+
+
 class CommonSettings(BaseSettings):
     """What every daemon is told."""
 
@@ -60,6 +64,22 @@ class CommonSettings(BaseSettings):
     """Lowest level that is logged."""
     log_format: Literal["auto", "json", "console"] = "auto"
     """Form of the log lines; auto is JSON unless they go to a terminal."""
+
+
+class ClusterSettings(CommonSettings):
+    """What a process that talks to Kubernetes is told."""
+
+    kubeconfig: Path | None = None
+    """Kubeconfig whose current context is used; without one the pod's ServiceAccount."""
+    service_account: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+    """Folder with the ServiceAccount's token, ca.crt and namespace."""
+    namespace: Label | None = None
+    """Namespace of this release, where its own Secrets lie; without it the pod's."""
+    release: Label = "saleor-segment"
+    """Name that everything of this release begins with, as the chart names it."""
+    pipeline_shards: Annotated[int, Field(ge=1, le=64)] = 4
+    """Over how many Secrets the Pipelines are spread; the same for operator and server. A Secret
+    holds 900 KiB, several hundred shops."""
 
 
 class ReceivingSettings(CommonSettings):
@@ -93,8 +113,14 @@ class ReceivingSettings(CommonSettings):
     recommends at most 1000 per workspace: set it where a backlog would run into its limits."""
 
 
-class ServeSettings(ReceivingSettings):
+class ServeSettings(ReceivingSettings, ClusterSettings):
     """What ``saleor-segment serve`` is told."""
 
     pipelines: Path
-    """YAML file of Pipelines; a changed file is picked up within 2 seconds."""
+    """YAML file of Pipelines, or ``kubernetes`` for the Secrets in which the operator of this
+    release keeps them; a change is picked up within 2 seconds."""
+
+    @property
+    def from_kubernetes(self) -> bool:
+        """Whether the Pipelines come from Secrets."""
+        return self.pipelines == Path("kubernetes")

@@ -7,6 +7,7 @@ from pydantic_settings import BaseSettings
 
 from saleor_segment_operator.cli.daemons import RUN_NAMES
 from saleor_segment_operator.cli.flags import Names, Setting, settings_of
+from saleor_segment_operator.operate import OperateSettings
 from saleor_segment_operator.standalone import RunSettings
 from saleor_segment_server.settings import ServeSettings
 
@@ -31,7 +32,11 @@ def settings() -> None:
 
 def markdown() -> str:
     """Return the page ``docs/settings.md``."""
-    sections = (_section("run", RunSettings, RUN_NAMES), _section("serve", ServeSettings, {}))
+    sections = (
+        _section("run", RunSettings, RUN_NAMES),
+        _section("operate", OperateSettings, {}),
+        _section("serve", ServeSettings, {}),
+    )
     return "\n".join((INTRODUCTION, *sections))
 
 

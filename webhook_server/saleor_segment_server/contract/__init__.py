@@ -10,6 +10,7 @@ from saleor_segment_server.contract.pipeline import (
     SaleorSource,
     SegmentTarget,
 )
+from saleor_segment_server.contract.shards import pipelines_secret, shard_of
 from saleor_segment_server.contract.tracking import Tracking
 
 __all__ = [
@@ -19,5 +20,7 @@ __all__ = [
     "SaleorSource",
     "SegmentTarget",
     "Tracking",
+    "pipelines_secret",
+    "shard_of",
     "subscription",
 ]

@@ -1,0 +1,63 @@
+"""Settings of ``saleor-segment operate``."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_settings import NoDecode
+
+from saleor_segment_server.contract.pipeline import BaseUrl
+from saleor_segment_server.settings import Address, ClusterSettings, Duration
+
+
+def _no_busy_loop(interval: timedelta) -> timedelta:
+    if interval < timedelta(seconds=1):
+        raise ValueError("must be 1s or longer")
+    return interval
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        value = (value,)
+    if isinstance(value, tuple):
+        return tuple(
+            name for text in value for name in str(text).replace(" ", "").split(",") if name
+        )
+    return value
+
+
+Resync = Annotated[Duration, AfterValidator(_no_busy_loop)]
+"""A time between two looks, a second at least."""
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+"""Names in one text, separated by commas."""
+
+
+class OperateSettings(ClusterSettings):
+    """What ``saleor-segment operate`` is told."""
+
+    public_url: BaseUrl
+    """Base of the address under which Saleor reaches the servers, as in
+    ``https://events.example.com``."""
+    watch_namespaces: Names = ()
+    """Namespaces whose integrations are kept, separated by commas; empty for all."""
+    private_listen: Address = "0.0.0.0:8081"
+    """Private address of health and metrics."""
+    internal_token_file: Path | None = None
+    """File with the bearer token of the servers' private API."""
+    allow_loopback: bool = False
+    """Let Saleor's addresses be on loopback: for development and tests."""
+    forbid_private: bool = False
+    """Refuse private addresses too; off because in-cluster Saleor is common."""
+    allowed_endpoint_hosts: Names = ()
+    """Hosts that ``spec.segment.endpoint`` may name, separated by commas; empty for all."""
+    verify_write_keys: bool = True
+    """Ask Segment's CDN (cdn.segment.com) whether it knows a write key, before it is used; off
+    where that may not be called: a wrong key then goes unnoticed, as Segment answers it 200."""
+    resync: Resync = timedelta(minutes=5)
+    """How often each integration is compared with Saleor, so that drift is corrected."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 8
+    """How many integrations are worked at a time."""
+    lease_duration: Duration = timedelta(seconds=15)
+    """How long the leader may be silent before another takes over; it renews five times as
+    often."""

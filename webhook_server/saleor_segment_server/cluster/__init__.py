@@ -1,0 +1,43 @@
+"""The Kubernetes API server: the one way in which both planes talk to it, JSON in and JSON out."""
+
+from saleor_segment_server.cluster.access import Access, Credentials
+from saleor_segment_server.cluster.api import Api, Listing, Patch, WatchEvent
+from saleor_segment_server.cluster.errors import (
+    ApiError,
+    Conflict,
+    Expired,
+    Forbidden,
+    Missing,
+    Refused,
+    Unanswered,
+)
+from saleor_segment_server.cluster.follow import Follower
+from saleor_segment_server.cluster.resources import (
+    ENDPOINT_SLICES,
+    EVENTS,
+    LEASES,
+    SECRETS,
+    Resource,
+)
+
+__all__ = [
+    "ENDPOINT_SLICES",
+    "EVENTS",
+    "LEASES",
+    "SECRETS",
+    "Access",
+    "Api",
+    "ApiError",
+    "Conflict",
+    "Credentials",
+    "Expired",
+    "Follower",
+    "Forbidden",
+    "Listing",
+    "Missing",
+    "Patch",
+    "Refused",
+    "Resource",
+    "Unanswered",
+    "WatchEvent",
+]

@@ -1,0 +1,303 @@
+"""Calls of the API server as plain data: one adapter over the ``kubernetes`` client."""
+
+import ssl
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import orjson
+from kubernetes.aio.client import ApiClient
+
+from saleor_segment_server.cluster.access import Access
+from saleor_segment_server.cluster.errors import (
+    ApiError,
+    Conflict,
+    Expired,
+    Forbidden,
+    Missing,
+    Refused,
+    Unanswered,
+)
+from saleor_segment_server.cluster.resources import Resource
+
+Document = Mapping[str, Any]
+
+_PAGE = 500
+_WHOLE_CALL = aiohttp.ClientTimeout(total=20.0, sock_connect=5.0)
+_METADATA = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
+_RAISED: Mapping[int, type[ApiError]] = {
+    401: Forbidden,
+    403: Forbidden,
+    404: Missing,
+    409: Conflict,
+    410: Expired,
+}
+_TOO_MANY = 429
+_SERVER_ERROR = 500
+_FAILED = 400
+
+
+class Patch(StrEnum):
+    """How a patch is meant; the values are its content types."""
+
+    MERGE = "application/merge-patch+json"
+    JSON = "application/json-patch+json"
+    APPLY = "application/apply-patch+yaml"
+    """Server-side apply; it needs a field manager."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The objects of a list, and the version to watch from."""
+
+    items: Sequence[Document]
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """One line of a watch."""
+
+    kind: str
+    """ADDED, MODIFIED, DELETED or BOOKMARK."""
+    object: Document
+
+
+class Api:
+    """The API server; use it as an async context manager.
+
+    Every method raises an ``ApiError``; see there.
+
+    Args:
+        access: Where the credentials lie.
+        timeout: For a whole call that is no watch.
+    """
+
+    def __init__(self, access: Access, *, timeout: aiohttp.ClientTimeout = _WHOLE_CALL) -> None:
+        self._access = access
+        self._timeout = timeout
+
+    async def __aenter__(self) -> Self:
+        """Read the credentials.
+
+        Raises:
+            StartError: There are none.
+        """
+        self._client = ApiClient(await self._access.configuration())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Document | None:
+        """Return an object, or ``None`` where there is none."""
+        try:
+            return await self._call("GET", resource.path(namespace, name))
+        except Missing:
+            return None
+
+    async def list(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        fields: str | None = None,
+        labels: str | None = None,
+        metadata_only: bool = False,
+    ) -> Listing:
+        """Return all objects of a namespace, or of all, page by page.
+
+        Args:
+            resource: What is listed.
+            namespace: Where; ``None`` for everywhere.
+            fields: A field selector.
+            labels: A label selector.
+            metadata_only: Leave everything but metadata on the server.
+        """
+        query = _selectors(fields, labels) | {"limit": str(_PAGE)}
+        items: list[Document] = []
+        while True:
+            page = await self._call(
+                "GET",
+                resource.path(namespace),
+                query=query,
+                accept=_METADATA.format("List") if metadata_only else None,
+            )
+            items += page.get("items") or ()
+            if not (following := page["metadata"].get("continue")):
+                return Listing(items, page["metadata"]["resourceVersion"])
+            query |= {"continue": following}
+
+    async def watch(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        since: str,
+        fields: str | None = None,
+        metadata_only: bool = False,
+        seconds: float = 300.0,
+        silence: float = 90.0,
+    ) -> AsyncGenerator[WatchEvent]:
+        """Yield what happens after ``since``, until the server ends it after ``seconds``.
+
+        Args:
+            resource: What is watched.
+            namespace: Where; ``None`` for everywhere.
+            since: The resource version to go on from.
+            fields: A field selector.
+            metadata_only: Leave everything but metadata on the server.
+            seconds: How long the server keeps it open.
+            silence: Seconds without a line, bookmarks included, after which it counts as dead.
+        """
+        query = _selectors(fields, None) | {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": since,
+            "timeoutSeconds": str(int(seconds)),
+        }
+        timeout = aiohttp.ClientTimeout(sock_connect=5.0, sock_read=silence)
+        accept = _METADATA.format("") if metadata_only else None
+        response = await self._send(
+            "GET", resource.path(namespace), query=query, accept=accept, timeout=timeout
+        )
+        try:
+            while line := await _patiently(response.content.readline()):
+                yield _event(line)
+        finally:
+            response.close()
+
+    async def create(self, resource: Resource, namespace: str, body: Document) -> Document:
+        """Create an object; a ``Conflict`` where it exists."""
+        return await self._call("POST", resource.path(namespace), body=body)
+
+    async def replace(
+        self, resource: Resource, namespace: str, name: str, body: Document
+    ) -> Document:
+        """Replace an object; a ``Conflict`` where its ``resourceVersion`` is not the one given."""
+        return await self._call("PUT", resource.path(namespace, name), body=body)
+
+    async def patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        body: Document | Sequence[Document],
+        *,
+        how: Patch,
+        subresource: str | None = None,
+        manager: str | None = None,
+    ) -> Document:
+        """Change an object.
+
+        Args:
+            resource: Of which type it is.
+            namespace: Where it lies.
+            name: Its name.
+            body: The patch.
+            how: Which kind of patch it is.
+            subresource: Of which part, such as ``status``.
+            manager: The field manager; an apply takes fields from others that hold them.
+        """
+        query = {} if manager is None else {"fieldManager": manager}
+        if how is Patch.APPLY:
+            query["force"] = "true"
+        path = resource.path(namespace, name, subresource)
+        return await self._call("PATCH", path, query=query, body=body, content_type=how)
+
+    async def delete(
+        self, resource: Resource, namespace: str, name: str, *, uid: str | None = None
+    ) -> None:
+        """Delete an object; it may be gone already.
+
+        Args:
+            resource: Of which type it is.
+            namespace: Where it lies.
+            name: Its name.
+            uid: Only this one; another of the same name is a ``Conflict``.
+        """
+        body = None if uid is None else {"preconditions": {"uid": uid}}
+        try:
+            await self._call("DELETE", resource.path(namespace, name), body=body)
+        except Missing:
+            return
+
+    async def _call(self, method: str, path: str, **options: Any) -> Document:
+        response = await self._send(method, path, timeout=self._timeout, **options)
+        document: Document = orjson.loads(await _patiently(response.read()))
+        return document
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
+        query: Mapping[str, str] | None = None,
+        body: Document | Sequence[Document] | None = None,
+        accept: str | None = None,
+        content_type: str = "application/json",
+    ) -> aiohttp.ClientResponse:
+        headers = {"Accept": accept or "application/json", "Content-Type": content_type}
+        request = await self._client.param_serialize(
+            method,
+            path,
+            query_params=list((query or {}).items()),
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        answer = await _patiently(self._client.call_api(*request, _request_timeout=timeout))
+        response: aiohttp.ClientResponse = answer.response
+        if response.status >= _FAILED:
+            raise _error(response, await _patiently(response.read()), f"{method} {path}")
+        return response
+
+
+def _selectors(fields: str | None, labels: str | None) -> dict[str, str]:
+    given = {"fieldSelector": fields, "labelSelector": labels}
+    return {name: value for name, value in given.items() if value}
+
+
+async def _patiently(call: Any) -> Any:
+    """Await ``call``; whatever kept an answer from coming is ``Unanswered``."""
+    try:
+        return await call
+    except (TimeoutError, aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
+        raise Unanswered(f"no answer from the API server ({type(error).__name__})") from error
+
+
+def _event(line: bytes) -> WatchEvent:
+    document = orjson.loads(line)
+    event = WatchEvent(document["type"], document["object"])
+    if event.kind == "ERROR":
+        code, message = event.object.get("code", 0), str(event.object.get("message", ""))
+        raise _RAISED.get(code, Unanswered)(f"the watch ended: {message}")
+    return event
+
+
+def _error(response: aiohttp.ClientResponse, body: bytes, call: str) -> ApiError:
+    message = f"{call}: {_message(body) or f'HTTP {response.status}'}"
+    if response.status == _TOO_MANY or response.status >= _SERVER_ERROR:
+        return Unanswered(message, retry_after=_seconds(response.headers.get("Retry-After")))
+    return _RAISED.get(response.status, Refused)(message)
+
+
+def _message(body: bytes) -> str:
+    try:
+        return str(orjson.loads(body).get("message", ""))
+    except (orjson.JSONDecodeError, AttributeError):
+        return ""
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text is not None and text.isdigit() else None
