@@ -84,7 +84,7 @@ class Observer:
     ) -> WriteKey | Problem | None:
         if key is None or isinstance(key, Problem):
             return key
-        return await self._write_keys.judge(uid, spec.segment.base_url, key)
+        return await self._write_keys.judge(uid, spec, key)
 
     async def _ask_servers(
         self, pipeline: Pipeline | None

@@ -76,7 +76,9 @@ class Reconciler:
         self._saleor = saleor
         self._settings = settings
         self._clock = clock
-        self._write_keys = WriteKeys(probe, clock=clock)
+        self._write_keys = WriteKeys(
+            probe, clock=clock, allowed_hosts=settings.allowed_endpoint_hosts
+        )
         self._observer = Observer(
             integrations=integrations,
             secrets=secrets,

@@ -1,10 +1,12 @@
 """What Segment says of write keys, asked no oftener than is worth while."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from saleor_segment_operator.reconcile.moment import Clock
-from saleor_segment_operator.reconcile.state import WriteKey
+from saleor_segment_operator.reconcile.state import Problem, WriteKey
+from saleor_segment_operator.resource import Reason, Spec
 from saleor_segment_server.outbound.write_key import WriteKeyVerdict
 
 Probe = Callable[[str, str], Awaitable[WriteKeyVerdict]]
@@ -25,14 +27,18 @@ class _Answer:
 class WriteKeys:
     """Asks about each integration's key, and remembers the last answer for a moment."""
 
-    def __init__(self, probe: Probe, *, clock: Clock) -> None:
-        """Ask through ``probe``."""
+    def __init__(self, probe: Probe, *, clock: Clock, allowed_hosts: Sequence[str] = ()) -> None:
+        """Ask through ``probe``; of endpoints named by users only these hosts are used, or all."""
         self._probe = probe
+        self._allowed_hosts = allowed_hosts
         self._clock = clock
         self._answers: dict[str, _Answer] = {}
 
-    async def judge(self, uid: str, endpoint: str, key: str) -> WriteKey:
-        """Return the key with what Segment says of it."""
+    async def judge(self, uid: str, spec: Spec, key: str) -> WriteKey | Problem:
+        """Return the key with what Segment says of it, or why it may not be used there."""
+        endpoint = spec.segment.base_url
+        if spec.segment.endpoint is not None and self._refuses(endpoint):
+            return _not_allowed(endpoint)
         last = self._answers.get(uid)
         if last is None or not self._holds(last, endpoint, key):
             verdict = await self._probe(endpoint, key)
@@ -43,6 +49,18 @@ class WriteKeys:
         """Forget an integration that is gone."""
         self._answers.pop(uid, None)
 
+    def _refuses(self, endpoint: str) -> bool:
+        return bool(self._allowed_hosts) and urlsplit(endpoint).hostname not in self._allowed_hosts
+
     def _holds(self, last: _Answer, endpoint: str, key: str) -> bool:
         same = (last.endpoint, last.key) == (endpoint, key)
         return same and self._clock() - last.at < _FRESH
+
+
+def _not_allowed(endpoint: str) -> Problem:
+    message = (
+        f"This installation does not send to {urlsplit(endpoint).hostname}: change "
+        "spec.segment.endpoint, or have the host added to --allowed-endpoint-hosts. "
+        "Events are kept meanwhile."
+    )
+    return Problem(Reason.ENDPOINT_NOT_ALLOWED, message)

@@ -145,6 +145,9 @@ class Reason(StrEnum):
     as it is."""
     REGION_MISMATCH = "RegionMismatch"
     """The write key's workspace lives in another region than ``spec.segment`` says: change it."""
+    ENDPOINT_NOT_ALLOWED = "EndpointNotAllowed"
+    """The installation does not send to the host in ``spec.segment.endpoint``: name another, or
+    have it allowed. Events are kept meanwhile."""
     PARKED = "Parked"
     """Segment refuses what is sent: the message says how. Events are kept until key or spec
     change."""

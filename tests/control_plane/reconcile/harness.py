@@ -171,7 +171,9 @@ class Process:
 
 
 @asynccontextmanager
-async def running(world: World, *, public_url: str = PUBLIC_URL) -> AsyncIterator[Process]:
+async def running(
+    world: World, *, public_url: str = PUBLIC_URL, allowed_hosts: tuple[str, ...] = ()
+) -> AsyncIterator[Process]:
     """Start the operator's process; leaving it ends it without a farewell."""
 
     async def step(name: str) -> None:
@@ -193,7 +195,9 @@ async def running(world: World, *, public_url: str = PUBLIC_URL) -> AsyncIterato
                 saleor=pool,
                 servers=servers,
                 probe=world.segment.verdict,
-                settings=ReconcileSettings(public_url=public_url),
+                settings=ReconcileSettings(
+                    public_url=public_url, allowed_endpoint_hosts=allowed_hosts
+                ),
                 clock=world.clock,
                 spread=lambda: 0.5,
                 step=step,

@@ -5,7 +5,7 @@ import pytest
 from saleor_segment_operator.resource import ConditionType, Reason
 from saleor_segment_server.contract import PipelineState
 from saleor_segment_server.outbound.write_key import WriteKeyVerdict
-from tests.control_plane.reconcile.harness import KEY, READY, Process, World
+from tests.control_plane.reconcile.harness import KEY, READY, Process, World, running
 
 VALID = ConditionType.WRITE_KEY_VALID
 
@@ -189,3 +189,24 @@ async def test_suspended_from_the_start_nothing_is_made_in_saleor(
     world.delete()
     assert await process.work() is None
     assert world.gone
+
+
+async def test_an_endpoint_that_is_not_allowed_gets_neither_key_nor_events(ready: World) -> None:
+    segment = ready.spec()["segment"]
+    ready.integrations.apply(KEY, ready.spec(segment=segment | {"endpoint": "https://evil.test"}))
+    async with running(ready, allowed_hosts=("proxy.example.com",)) as process:
+        await process.work()
+        assert ready.says(VALID) == ("False", Reason.ENDPOINT_NOT_ALLOWED)
+        assert key_in_use(ready) is None
+        assert ready.pipeline.state is PipelineState.PAUSED
+        assert all(webhook.is_active for webhook in ready.webhooks())
+
+
+async def test_an_allowed_endpoint_and_the_regions_are_used(ready: World) -> None:
+    segment = ready.spec()["segment"]
+    async with running(ready, allowed_hosts=("proxy.example.com",)) as process:
+        for choice in ({"endpoint": "https://proxy.example.com/segment"}, {"region": "EU"}):
+            ready.integrations.apply(KEY, ready.spec(segment=segment | choice))
+            await process.work()
+            assert ready.is_ready
+            assert key_in_use(ready) == "key-one"
