@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings
 from saleor_segment_operator.cli.daemons import RUN_NAMES
 from saleor_segment_operator.cli.flags import Names, Setting, settings_of
 from saleor_segment_operator.operate import OperateSettings
+from saleor_segment_operator.resource import crd
 from saleor_segment_operator.standalone import RunSettings
 from saleor_segment_server.settings import ServeSettings
 
@@ -28,6 +29,12 @@ separated by `:`. A bad value is one line that names the flag or the variable, a
 def settings() -> None:
     """Print every setting of every daemon as Markdown."""
     click.echo(markdown(), nl=False)
+
+
+@click.command("crd")
+def definition() -> None:
+    """Print the CustomResourceDefinition for kubectl apply."""
+    click.echo(crd.text(), nl=False)
 
 
 def markdown() -> str:

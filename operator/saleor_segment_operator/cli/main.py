@@ -19,7 +19,7 @@ import structlog
 
 from saleor_segment_operator import errors as operator_errors
 from saleor_segment_operator.cli.daemons import run, serve
-from saleor_segment_operator.cli.generate import settings
+from saleor_segment_operator.cli.generate import definition, settings
 from saleor_segment_server import errors as server_errors
 from saleor_segment_server import logs
 
@@ -38,6 +38,7 @@ def cli() -> None:
 cli.add_command(run)
 cli.add_command(serve)
 cli.add_command(settings)
+cli.add_command(definition)
 
 
 def main() -> None:

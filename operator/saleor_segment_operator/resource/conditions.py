@@ -8,10 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from saleor_segment_operator.resource.reasons import Reason
+from saleor_segment_operator.resource.text import Prose
 from saleor_segment_server.contract.model import Model
 
 
@@ -61,15 +63,15 @@ class Condition(Model):
     """One condition, spelled as ``metav1.Condition``."""
 
     type: ConditionType
-    """What it speaks of."""
+    """What the condition speaks of, as in Ready, WebhooksEnabled or Delivering."""
     status: ConditionStatus
-    """Whether it holds: True, False or Unknown."""
+    """Whether the condition holds: True, False or Unknown."""
     reason: Reason
-    """Why, in one word."""
-    message: str
-    """Why, and what to do, for a person."""
-    observed_generation: int
-    """The generation of the integration it speaks of."""
+    """Why, in one word, for machines."""
+    message: Prose
+    """Why, and what to do about it, for people."""
+    observed_generation: Annotated[int, Field(ge=0)]
+    """The generation of the spec that it speaks of: an older one is out of date."""
     last_transition_time: AwareDatetime
     """When ``status`` last changed."""
 

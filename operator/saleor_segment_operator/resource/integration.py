@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from saleor_segment_operator.resource.key import Key
 from saleor_segment_operator.resource.spec import Spec
 from saleor_segment_operator.resource.status import Status
+from saleor_segment_operator.resource.text import SHORT
 
 GROUP = "saleor-segment.io"
 VERSION = "v1alpha1"
@@ -63,8 +64,9 @@ class Integration:
 
     @property
     def reconcile_at(self) -> str | None:
-        """The value of the annotation that asks for a reconcile."""
-        return self.annotations.get(RECONCILE_AT)
+        """The value of the annotation that asks for a reconcile, as the status echoes it."""
+        asked = self.annotations.get(RECONCILE_AT)
+        return None if asked is None else asked[:SHORT]
 
     @property
     def release(self) -> bool:

@@ -25,12 +25,15 @@ def _origin(url: str) -> str:
     return url
 
 
+_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 SecretName = Annotated[
-    str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=253)
+    str, Field(pattern=rf"^{_LABEL}(\.{_LABEL})*$", min_length=1, max_length=253)
 ]
-"""The name of a Secret in the integration's namespace."""
-SecretKey = Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", min_length=1, max_length=253)]
-"""A key of a Secret's data."""
+"""The name of a Secret in the integration's namespace: a DNS subdomain."""
+SecretKey = Annotated[
+    str, Field(pattern=r"^\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$", min_length=1, max_length=253)
+]
+"""A key of a Secret's data, as the API server allows them: not ``..`` and what begins with it."""
 Origin = Annotated[BaseUrl, AfterValidator(_origin)]
 """Scheme, host and port."""
 
@@ -39,14 +42,15 @@ class CredentialsRef(Model):
     """Names the Secret with a staff user's ``email`` and ``password``."""
 
     name: SecretName
-    """Name of the Secret, in the integration's namespace."""
+    """Name of the Secret, which lies in the integration's namespace and has the keys email and
+    password."""
 
 
 class TokenRef(Model):
     """Names the Secret with an app's token."""
 
     name: SecretName
-    """Name of the Secret, in the integration's namespace."""
+    """Name of the Secret, which lies in the integration's namespace."""
     key: SecretKey = "token"
     """Key of the Secret that holds the token."""
 
@@ -55,7 +59,7 @@ class WriteKeyRef(Model):
     """Names the Secret with a Segment source's write key."""
 
     name: SecretName
-    """Name of the Secret, in the integration's namespace."""
+    """Name of the Secret, which lies in the integration's namespace."""
     key: SecretKey = "writeKey"
     """Key of the Secret that holds the write key."""
 
@@ -64,24 +68,26 @@ class ManagedApp(Model):
     """An app that the operator creates, and deletes by ``deletionPolicy``."""
 
     credentials_secret_ref: CredentialsRef
-    """Secret with the keys email and password of a staff user that has the permissions MANAGE_APPS
-    and MANAGE_ORDERS."""
+    """The Secret with email and password of a staff user of the shop. The user needs the
+    permissions MANAGE_APPS and MANAGE_ORDERS, and is used to create, adopt and delete the app."""
 
 
 class ExistingApp(Model):
     """An app that exists: the operator manages its own webhooks on it and nothing else."""
 
     token_secret_ref: TokenRef
-    """Secret with the token of an active app that has the permission MANAGE_ORDERS."""
+    """The Secret with the token of an active app that has the permission MANAGE_ORDERS."""
 
 
 class AppSpec(Model):
     """The app that stands for the integration in Saleor: exactly one of these."""
 
     managed: ManagedApp | None = None
-    """Let the operator create the app, with a staff user's login."""
+    """Let the operator create the app, with a staff user's login, and keep it as it should be.
+    deletionPolicy says what becomes of it."""
     existing: ExistingApp | None = None
-    """Use an app that exists, with its token."""
+    """Use an app that exists, with its token. The operator manages its own webhooks on it and
+    nothing else: no staff user is needed, and the app is never deleted."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "AppSpec":
@@ -94,12 +100,14 @@ class SaleorSpec(Model):
     """The shop."""
 
     api_url: GraphqlUrl
-    """Address of Saleor's GraphQL API as the operator calls it, ending in /graphql/; immutable."""
+    """Address of Saleor's GraphQL API as the operator calls it. It ends in /graphql/, as in
+    https://shop.example.com/graphql/, and is immutable."""
     public_url: Origin | None = None
-    """Origin that Saleor calls itself, where it is not that of apiUrl (in-cluster addresses);
-    immutable."""
+    """Origin by which the shop calls itself, as in https://shop.example.com. Needed only where it
+    is not the origin of apiUrl, as with an address inside the cluster. Immutable."""
     app: AppSpec
-    """The app that stands for the integration in Saleor; the choice is immutable."""
+    """The app that stands for the integration in Saleor: exactly one of managed and existing. The
+    choice is immutable."""
 
 
 class Region(StrEnum):
@@ -113,11 +121,13 @@ class SegmentSpec(Model):
     """The Segment source."""
 
     write_key_secret_ref: WriteKeyRef
-    """Secret with the source's write key; a new value is in use within seconds."""
+    """The Secret with the source's write key. To rotate the key, change the Secret: the new value
+    is in use within seconds, and nothing is lost."""
     region: Region | None = None
-    """Where the workspace lives, US or EU; US if neither this nor endpoint is given."""
+    """Where the Segment workspace lives: US or EU. US if neither region nor endpoint is given."""
     endpoint: BaseUrl | None = None
-    """Base of a Tracking API of your own, instead of a region's."""
+    """Base address of a Tracking API of your own, such as a proxy, instead of a region's; /v1/batch
+    is appended."""
 
     @model_validator(mode="after")
     def _at_most_one(self) -> "SegmentSpec":
@@ -141,12 +151,12 @@ class DeletionPolicy(StrEnum):
 
 
 class Spec(Model):
-    """What the user asks for."""
+    """What you ask for: a shop, a Segment source, and what is sent to it."""
 
     saleor: SaleorSpec
-    """The shop whose orders are tracked."""
+    """The Saleor shop whose orders are tracked."""
     segment: SegmentSpec
-    """The Segment source they go to."""
+    """The Segment source that the orders go to."""
     events: Annotated[tuple[Event, ...], Field(min_length=1)] = (
         Event.ORDER_CREATED,
         Event.ORDER_UPDATED,
@@ -154,13 +164,17 @@ class Spec(Model):
         Event.ORDER_FULLY_PAID,
         Event.ORDER_REFUNDED,
     )
-    """The events that are tracked, each once."""
+    """The events that are tracked, each once: some of ORDER_CREATED, ORDER_UPDATED, ORDER_CANCELLED,
+    ORDER_FULLY_PAID and ORDER_REFUNDED, or all of them, which is the default. Each has a webhook of
+    its own in Saleor."""
     tracking: Tracking = Tracking()
-    """How orders become Segment messages."""
+    """How orders become Segment messages. Every default is the documented behaviour."""
     suspend: Annotated[bool, Field(strict=True)] = False
-    """Keep accepting and storing events, but send nothing and change nothing in Saleor."""
+    """Stop sending to Segment and change nothing in Saleor, while events are still accepted and
+    kept. They are sent once it is false again."""
     deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
-    """What becomes of a managed app on deletion. An existing app is never deleted, only the
+    """What becomes of a managed app when the integration is deleted. Delete removes it from Saleor;
+    Orphan leaves it there with its webhooks disabled. An existing app is never deleted, only the
     operator's webhooks on it."""
 
     @field_validator("events")

@@ -1,12 +1,15 @@
 """The status of an integration: what the operator found and did."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field, ValidationError
 
 from saleor_segment_operator.resource.conditions import Condition, ConditionType
+from saleor_segment_operator.resource.text import Address, Short
 from saleor_segment_server.contract import Event
 from saleor_segment_server.contract.model import Model
+
+Count = Annotated[int, Field(ge=0)]
 
 
 class WebhookStatus(Model):
@@ -14,31 +17,31 @@ class WebhookStatus(Model):
 
     event: Event
     """The event it is for."""
-    id: str
+    id: Short
     """Its global id in Saleor."""
     active: bool
-    """Whether Saleor delivers to it."""
+    """Whether it is enabled in Saleor, so that deliveries come."""
 
 
 class SaleorStatus(Model):
     """What stands for the integration in Saleor."""
 
-    version: str | None = None
+    version: Short | None = None
     """Saleor's version, as in ``3.23.28``."""
-    app_id: str | None = None
-    """The app's global id."""
-    app_name: str | None = None
-    """The app's name in the dashboard."""
+    app_id: Short | None = None
+    """The app's global id in Saleor."""
+    app_name: Short | None = None
+    """The app's name in Saleor's dashboard."""
     webhooks: tuple[WebhookStatus, ...] = ()
-    """Our webhooks, in the order of ``spec.events``."""
+    """The operator's webhooks, one per event, in the order of ``spec.events``."""
 
 
 class SegmentStatus(Model):
     """Where events go."""
 
-    endpoint: str | None = None
-    """Base of the Tracking API in use."""
-    write_key_fingerprint: str | None = None
+    endpoint: Address | None = None
+    """Base address of the Tracking API in use."""
+    write_key_fingerprint: Short | None = None
     """First 8 hex digits of SHA-256 of a secret salt and the write key: tells keys apart, and
     nothing else about them."""
     rotated_at: AwareDatetime | None = None
@@ -48,33 +51,34 @@ class SegmentStatus(Model):
 class DeliveryStatus(Model):
     """Totals over all servers; absent while one of them cannot be asked."""
 
-    pending: int
-    """Events accepted and not yet sent."""
-    dead_lettered: int
-    """Events that could not be sent and are kept for a person to look at."""
+    pending: Count
+    """How many events are accepted and not yet sent."""
+    dead_lettered: Count
+    """How many events could not be sent and are kept for a person to look at."""
     oldest_pending_since: AwareDatetime | None = None
-    """When the oldest event that waits was accepted."""
+    """When the oldest event that still waits was accepted."""
     last_delivered_at: AwareDatetime | None = None
     """When Segment last accepted a batch."""
 
 
 class Status(Model):
-    """The status subresource."""
+    """What the operator found and did."""
 
-    observed_generation: int | None = None
-    """The generation the operator last acted on."""
-    last_handled_reconcile_at: str | None = None
+    observed_generation: Count | None = None
+    """The generation of the spec that the operator last acted on."""
+    last_handled_reconcile_at: Short | None = None
     """The last ``saleor-segment.io/reconcile-at`` annotation that was obeyed."""
-    webhook_url: str | None = None
+    webhook_url: Address | None = None
     """Base of the URLs that Saleor calls; the event's name is appended."""
     conditions: tuple[Condition, ...] = ()
-    """One per type."""
+    """What holds and what does not, one condition per type; Ready sums up. Each message says what
+    to do."""
     saleor: SaleorStatus = Field(default_factory=SaleorStatus)
     """What stands for the integration in Saleor."""
     segment: SegmentStatus = Field(default_factory=SegmentStatus)
     """Where events go."""
     delivery: DeliveryStatus | None = None
-    """Totals over all servers."""
+    """Totals over all servers; absent while one of them cannot be asked."""
 
     @classmethod
     def parse(cls, document: Any) -> "Status":

@@ -1,6 +1,7 @@
 """A Pipeline: one shop's events to one Segment source, and all the server needs to know of it."""
 
 import hashlib
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -23,14 +24,23 @@ from saleor_segment_server.contract.tracking import Tracking
 US_ENDPOINT = "https://api.segment.io"
 EU_ENDPOINT = "https://events.eu1.segmentapis.com"
 
+_PORT = "[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+_HOST = rf"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:({_PORT}))?"
+_REST = "([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?"
+ABSOLUTE_URL = rf"^(?i:https?)://([^/?#]*@)?{_HOST}{_REST}$"
+"""An http or https URL in ASCII, as Python's ``re`` and RE2 understand it alike."""
+
 
 def _plain_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    absolute = re.fullmatch(ABSOLUTE_URL, url)
+    try:
+        parts = urlsplit(url) if absolute else None
+    except ValueError:  # brackets around what is no IPv6 address
+        parts = None
+    if parts is None:
         raise ValueError("must be an absolute http or https URL")
-    if "@" in parts.netloc or parts.query or parts.fragment:
+    if "@" in parts.netloc or "?" in url or "#" in url:
         raise ValueError("must not hold credentials, a query or a fragment")
-    _ = parts.port  # raises ValueError where it is no number
     return url
 
 
@@ -44,11 +54,12 @@ def _base_url(url: str) -> str:
     return _plain_url(url).rstrip("/")
 
 
-PlainUrl = Annotated[str, AfterValidator(_plain_url)]
+_LENGTH = Field(max_length=2048)
+PlainUrl = Annotated[str, _LENGTH, AfterValidator(_plain_url)]
 """An absolute URL without userinfo, query or fragment."""
-GraphqlUrl = Annotated[str, AfterValidator(_graphql_url)]
+GraphqlUrl = Annotated[str, _LENGTH, AfterValidator(_graphql_url)]
 """A Saleor API address, ending in ``/graphql/``."""
-BaseUrl = Annotated[str, AfterValidator(_base_url)]
+BaseUrl = Annotated[str, _LENGTH, AfterValidator(_base_url)]
 """An absolute URL that paths are appended to; a trailing slash is dropped."""
 
 

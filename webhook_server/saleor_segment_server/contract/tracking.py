@@ -14,4 +14,4 @@ class Tracking(Model):
     """Options of the mapping; every default is the documented behaviour."""
 
     anonymous_id_key: MetadataKey = "segment_anonymous_id"
-    """Order metadata key under which the storefront left Segment's anonymous id."""
+    """Key of the order's metadata under which the storefront left Segment's anonymous id."""
