@@ -7,8 +7,9 @@ from typing import Any, Self, TypeVar
 
 from saleor_segment_operator.errors import Blocked, Unavailable
 from saleor_segment_operator.resource import Reason
-from saleor_segment_operator.saleor import apps, documents, own_url, webhooks
+from saleor_segment_operator.saleor import apps, deliveries, documents, own_url, webhooks
 from saleor_segment_operator.saleor.client import Client, Data
+from saleor_segment_operator.saleor.deliveries import Contents, DeliveryPage, DeliveryState
 from saleor_segment_operator.saleor.login import Staff
 from saleor_segment_operator.saleor.models import App, StaffCredentials, Webhook, WebhookDraft
 from saleor_segment_operator.saleor.refusals import MutationRefused, Refused, payload
@@ -204,6 +205,47 @@ class Saleor:
                     raise
 
         await self._call(token, documents.DELETE_WEBHOOK, {"id": webhook_id}, read)
+
+    async def deliveries(
+        self, token: str, webhook_id: str, state: DeliveryState, *, after: str | None = None
+    ) -> DeliveryPage:
+        """Return the app's deliveries in this state, newest first, a hundred at most.
+
+        Args:
+            token: The app's.
+            webhook_id: The webhook they are of.
+            state: Which of them.
+            after: The cursor of the one that comes before these.
+        """
+        variables = deliveries.variables(
+            webhook_id, state, first=deliveries.LARGEST_PAGE, after=after, whole=False
+        )
+        return await self._call(token, documents.READ_DELIVERIES, variables, deliveries.read_page)
+
+    async def given_up(
+        self, token: str, webhook_id: str, *, first: int, after: str | None
+    ) -> dict[str, Contents]:
+        """Return what the next ``first`` deliveries say that were given up, by their ids.
+
+        Raises:
+            Blocked: With the reason ``NOT_SALEOR`` also where that is more than 8 MiB.
+        """
+        state = DeliveryState.FAILED
+        variables = deliveries.variables(webhook_id, state, first=first, after=after, whole=True)
+        return await self._call(
+            token, documents.READ_DELIVERIES, variables, deliveries.read_contents
+        )
+
+    async def retry_delivery(self, staff: StaffCredentials, delivery_id: str) -> None:
+        """Have Saleor send a delivery again, signed anew, with all its retries."""
+        variables = {"id": delivery_id}
+        try:
+            await self._staff.call(
+                staff, documents.RETRY_DELIVERY, variables, deliveries.read_retried
+            )
+        except MutationRefused as refused:
+            message = f"Saleor at {self._client.api_url} sends no delivery again ({refused})."
+            raise Blocked(Reason.SALEOR_REFUSED, message) from refused
 
     async def jwks(self) -> dict[str, Any] | None:
         """Return the shop's public keys (RFC 7517), or those last seen if it is silent now."""

@@ -124,17 +124,23 @@ def _deliveries(webhook: Webhook, request: Request, args: Args) -> Connection:
         if wanted.get("status") in (None, delivery.status)
         and wanted.get("eventType") in (None, delivery.event)
     ]
-    return paginate(_sorted(found, args), args, "eventDeliveries")
+    return _listed(found, args, "eventDeliveries")
 
 
 def _attempts(delivery: Delivery, request: Request, args: Args) -> Connection:
-    return paginate(_sorted(delivery.attempts, args), args, "attempts")
+    return _listed(delivery.attempts, args, "attempts")
 
 
-def _sorted(records: Sequence[Delivery | Attempt], args: Args) -> list[Delivery | Attempt]:
-    """Sort by creation, newest first unless asked otherwise."""
-    ascending = (args.get("sortBy") or {}).get("direction") == "ASC"
-    return sorted(records, key=lambda record: record.created_at, reverse=not ascending)
+def _listed(records: Sequence[Delivery | Attempt], args: Args, name: str) -> Connection:
+    """Page them by creation, newest first unless asked otherwise."""
+    descending = (args.get("sortBy") or {}).get("direction") != "ASC"
+    ordered = sorted(records, key=lambda record: record.created_at, reverse=descending)
+    return paginate(ordered, args, name, rank=_moment, descending=descending)
+
+
+def _moment(record: Delivery | Attempt) -> str:
+    """Write all moments equally long, so that they sort as text."""
+    return record.created_at.isoformat(timespec="microseconds")
 
 
 def _version(request: Request) -> str:
