@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -43,6 +44,21 @@ class Totals:
     def received(self) -> bool:
         """Whether any event came in."""
         return self.pending + self.dead + self.delivered > 0
+
+
+class Fate(StrEnum):
+    """What became of a delivery that was handed to a server."""
+
+    ACCEPTED = "accepted"
+    """It is durable now."""
+    DUPLICATE = "duplicate"
+    """It was already."""
+    BURIED = "buried"
+    """It is genuine and not wanted: a dead letter, with the reason."""
+    UNVERIFIED = "unverified"
+    """Its signature does not verify under the key that the shop has now."""
+    REFUSED = "refused"
+    """It is not what Saleor sends, or larger than a server takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +137,34 @@ class Servers:
         """Have every ready server make dead letters of the Pipeline's events that still wait."""
         await self._of_all(lambda address: self._bury(address, pipeline_id))
 
+    async def hand_in(
+        self, pipeline_id: str, event: str, headers: Mapping[str, str], body: bytes
+    ) -> Fate:
+        """Give a server a delivery as Saleor would, but for the way in between.
+
+        Args:
+            pipeline_id: Whose it is.
+            event: Its event, as in ``ORDER_CREATED``.
+            headers: What Saleor sent with it, the signature among them.
+            body: What Saleor sent.
+
+        Raises:
+            Unavailable: No server takes deliveries now; later one may.
+        """
+        addresses = await self._addresses()
+        if not addresses:
+            raise _nobody()
+        url = f"{min(addresses)}/internal/v1/pipelines/{pipeline_id}/deliveries/{event}"
+        response = await self._send("POST", url, headers=dict(headers), content=body)
+        return _fate(url, response)
+
     async def _reports(self, pipeline_id: str) -> list[_Report | None]:
         return await self._of_all(lambda address: self._report(address, pipeline_id))
 
     async def _of_all(self, ask: Callable[[str], Awaitable[T]]) -> list[T]:
         addresses = await self._addresses()
         if not addresses:
-            raise _unreachable("No server is ready: see the servers' pods and logs.")
+            raise _nobody()
         answers = await asyncio.gather(*map(ask, addresses), return_exceptions=True)
         for answer in answers:
             if isinstance(answer, BaseException):
@@ -148,15 +185,66 @@ class Servers:
         await self._ask("POST", url, fine=httpx.codes.NOT_FOUND)  # it never had any
 
     async def _ask(self, method: str, url: str, *, fine: int | None = None) -> httpx.Response:
-        try:
-            response = await self._client.request(method, url)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _unreachable(f"No answer from {url} ({type(error).__name__}).") from error
+        response = await self._send(method, url)
         if response.status_code == httpx.codes.UNAUTHORIZED:
-            raise _unreachable(f"{url} refuses our token: give both sides the same one.")
+            raise _token_refused(url)
         if not response.is_success and response.status_code != fine:
             raise _unreachable(f"{url} answers HTTP {response.status_code}.")
         return response
+
+    async def _send(self, method: str, url: str, **content: Any) -> httpx.Response:
+        try:
+            return await self._client.request(method, url, **content)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise _unreachable(f"No answer from {url} ({type(error).__name__}).") from error
+
+
+_REFUSALS = frozenset(
+    {
+        httpx.codes.BAD_REQUEST,
+        httpx.codes.REQUEST_ENTITY_TOO_LARGE,
+        httpx.codes.UNSUPPORTED_MEDIA_TYPE,
+    }
+)
+_UNVERIFIED = frozenset(
+    {"key_unknown", "signature_malformed", "signature_missing", "signature_wrong"}
+)
+
+
+def _fate(url: str, response: httpx.Response) -> Fate:
+    """Tell what a server made of a delivery.
+
+    Raises:
+        Unavailable: It says nothing of the delivery itself.
+    """
+    document = _document(response)
+    error = document.get("error")
+    if response.is_success and document.get("outcome") in {*Fate}:
+        return Fate(document["outcome"])
+    if error in _UNVERIFIED:
+        return Fate.UNVERIFIED
+    if error in {"token_missing", "token_wrong"}:
+        raise _token_refused(url)
+    if error and response.status_code in _REFUSALS:
+        return Fate.REFUSED
+    message = f"{url} takes no delivery now (HTTP {response.status_code}): tried again by itself."
+    raise Unavailable(Reason.SERVERS_BUSY, message)
+
+
+def _document(response: httpx.Response) -> dict[str, Any]:
+    try:
+        found = response.json()
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _nobody() -> Unavailable:
+    return _unreachable("No server is ready: see the servers' pods and logs.")
+
+
+def _token_refused(url: str) -> Unavailable:
+    return _unreachable(f"{url} refuses our token: give both sides the same one.")
 
 
 def _unreachable(message: str) -> Unavailable:

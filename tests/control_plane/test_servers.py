@@ -13,7 +13,8 @@ from aiohttp import web
 
 from saleor_segment_operator.errors import Unavailable
 from saleor_segment_operator.resource import Reason
-from saleor_segment_operator.servers import Servers, Totals
+from saleor_segment_operator.servers import Fate, Servers, Totals
+from saleor_segment_server.receiver import LARGEST_BODY
 from tests.data_plane.receiving import PIPELINE_ID, Door, Shop, body, pipeline
 from tests.signing import Signer
 
@@ -266,3 +267,84 @@ async def test_what_waits_is_buried_on_every_server(
         async with servers(addresses[:2]) as those_with_any:
             totals = await those_with_any.totals(PIPELINE_ID)
         assert (totals.pending, totals.dead) == (0, 2)
+
+
+# Deliveries that Saleor gave up.
+
+
+HEADERS = {"content-type": "application/json"}
+
+
+@asynccontextmanager
+async def a_door(tmp_path: Path, signer: Signer) -> AsyncIterator[Door]:
+    async with Shop(signer).serving() as shop, Door(tmp_path, token=TOKEN) as door:
+        await door.table.replace([pipeline(shop.url + "/graphql/")])
+        yield door
+
+
+async def test_a_delivery_is_handed_to_a_server_once(tmp_path: Path, signer: Signer) -> None:
+    data, unwanted = body(), body(__typename="OrderUpdated")
+    async with (
+        a_door(tmp_path, signer) as door,
+        servers([door.private.url], token=TOKEN) as those,
+    ):
+
+        async def hand_in(data: bytes) -> Fate:
+            signed = HEADERS | {"saleor-signature": signer.sign(data)}
+            return await those.hand_in(PIPELINE_ID, "ORDER_CREATED", signed, data)
+
+        assert await hand_in(data) is Fate.ACCEPTED
+        assert await hand_in(data) is Fate.DUPLICATE
+        assert await hand_in(unwanted) is Fate.BURIED
+        assert len(await door.journal.take(PIPELINE_ID)) == 1
+
+
+async def test_what_does_not_verify_is_told_from_what_is_no_delivery(
+    tmp_path: Path, signer: Signer
+) -> None:
+    data = body()
+    async with (
+        a_door(tmp_path, signer) as door,
+        servers([door.private.url], token=TOKEN) as those,
+    ):
+        for signature in ("a..b", signer.sign(b"another"), Signer.new().sign(data)):
+            signed = HEADERS | {"saleor-signature": signature}
+            fate = await those.hand_in(PIPELINE_ID, "ORDER_CREATED", signed, data)
+            assert fate is Fate.UNVERIFIED
+        large = b" " * (LARGEST_BODY + 1)
+        signed = HEADERS | {"saleor-signature": signer.sign(data)}
+        assert await those.hand_in(PIPELINE_ID, "ORDER_CREATED", signed, large) is Fate.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        (503, {"error": "journal_full"}),
+        (503, {"error": "jwks_unreachable"}),
+        (404, {"error": "path_unknown"}),
+        (404, {"error": "pipeline_gone"}),
+        (413, b"<html>a proxy in between"),
+        (400, {}),
+        (200, {}),
+        (200, [1]),
+        (500, b"\xff"),
+    ],
+)
+async def test_what_says_nothing_of_the_delivery_is_tried_again(
+    status: int, answer: object
+) -> None:
+    async with answering(answer, status=status) as addresses, servers(addresses) as those:
+        with pytest.raises(Unavailable, match="takes no delivery now") as caught:
+            await those.hand_in(PIPELINE_ID, "ORDER_CREATED", HEADERS, body())
+    assert caught.value.reason == Reason.SERVERS_BUSY
+
+
+async def test_without_a_server_or_with_another_token_nothing_is_handed_in(
+    tmp_path: Path, signer: Signer
+) -> None:
+    async with servers([]) as those:
+        with pytest.raises(Unavailable, match="No server is ready"):
+            await those.hand_in(PIPELINE_ID, "ORDER_CREATED", HEADERS, body())
+    async with a_door(tmp_path, signer) as door, servers([door.private.url]) as those:
+        with pytest.raises(Unavailable, match="refuses our token"):
+            await those.hand_in(PIPELINE_ID, "ORDER_CREATED", HEADERS, body())

@@ -1,11 +1,13 @@
 """The private listener: health, metrics, and what the operator asks."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from saleor_segment_server.contract import Event
+from saleor_segment_server.receiver import LARGEST_BODY
 from tests.data_plane.receiving import PIPELINE_ID, Door, Shop, body, pipeline
 from tests.signing import Signer
 
@@ -112,3 +114,63 @@ async def test_answers_are_counted_and_strangers_leave_no_label(door: Door, sign
     assert f'{name}{{outcome="pipeline_unknown",pipeline=""}} 1.0' in text
     assert "00000000-0000-4000-8000-00000000abcd" not in text
     assert f'saleor_segment_pending{{pipeline="{PIPELINE_ID}"}} 1.0' in text
+
+
+# Deliveries that Saleor gave up, handed in by the operator.
+
+
+HAND_IN = f"/internal/v1/pipelines/{PIPELINE_ID}/deliveries/order_created"
+
+
+async def hand_in(
+    door: Door, data: bytes, signature: str | None, path: str = HAND_IN, **headers: str
+) -> tuple[int, dict[str, str]]:
+    sent = {"Content-Type": "application/json"} | headers
+    if signature is not None:
+        sent["Saleor-Signature"] = signature
+    async with door.client.post(
+        door.private.url + path, data=BytesIO(data), headers=sent
+    ) as response:
+        return response.status, await response.json()
+
+
+async def test_what_is_handed_in_comes_through_saleors_door(door: Door, signer: Signer) -> None:
+    data = body()
+    assert await hand_in(door, data, signer.sign(data)) == (200, {"outcome": "accepted"})
+    assert await hand_in(door, data, signer.sign(data)) == (200, {"outcome": "duplicate"})
+    assert (await door.post(data, signer.sign(data)))[0] == 200
+    (pending,) = await door.journal.take(PIPELINE_ID)
+    assert (pending.event, pending.body) == (Event.ORDER_CREATED, data)
+    assert door.woken == [PIPELINE_ID]
+
+
+async def test_what_is_handed_in_is_judged_as_saleors_is(door: Door, signer: Signer) -> None:
+    data, unwanted = body(), body(__typename="OrderUpdated")
+    wrong = signer.sign(data + b" ")
+    assert await hand_in(door, unwanted, signer.sign(unwanted)) == (200, {"outcome": "buried"})
+    for signature in (None, "a..b", wrong):
+        status, answer = await hand_in(door, data, signature)
+        assert (status, answer["error"].partition("_")[0]) == (401, "signature")
+    status, answer = await hand_in(door, data, signer.sign(data), HAND_IN.replace("5bc", "000"))
+    assert (status, answer["error"]) == (503, "pipeline_unknown")
+    status, answer = await hand_in(door, data, signer.sign(data), HAND_IN + "s")
+    assert (status, answer["error"]) == (404, "path_unknown")
+    assert not await door.journal.take(PIPELINE_ID)
+
+
+async def test_what_is_handed_in_may_be_as_large_as_saleors(door: Door, signer: Signer) -> None:
+    small = len(body(order={"id": ""}))
+    for size, status in ((LARGEST_BODY, 200), (LARGEST_BODY + 1, 413)):
+        data = body(order={"id": "x" * (size - small)})
+        assert len(data) == size
+        assert (await hand_in(door, data, signer.sign(data)))[0] == status
+
+
+async def test_only_the_operator_hands_in(tmp_path: Path, shop: Shop, signer: Signer) -> None:
+    async with Door(tmp_path, token="open-sesame") as door:
+        await door.table.replace([pipeline(shop.url + "/graphql/")])
+        data = body()
+        status, answer = await hand_in(door, data, signer.sign(data))
+        assert (status, answer["error"]) == (401, "token_wrong")
+        told = {"Authorization": "Bearer open-sesame"}
+        assert (await hand_in(door, data, signer.sign(data), **told))[0] == 200

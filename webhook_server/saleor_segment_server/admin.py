@@ -17,12 +17,15 @@ from saleor_segment_server.metrics import Metrics
 from saleor_segment_server.pipelines import Table
 
 
-class Draining(Protocol):
-    """Something that may be about to stop."""
+class Door(Protocol):
+    """What takes deliveries, and may be about to stop."""
 
     @property
     def draining(self) -> bool:
         """Whether it is."""
+
+    async def accept(self, request: web.BaseRequest, pipeline_id: str, event_name: str) -> str:
+        """Make a delivery durable; say whether it was new."""
 
 
 class Admin:
@@ -34,7 +37,7 @@ class Admin:
         metrics: What ``/metrics`` shows.
         parked: Says why a Pipeline's sending has stopped, or ``None``.
         waiting: Says why Segment is tried again for a Pipeline, or ``None``.
-        receiver: Going down makes us unready.
+        receiver: Takes what is handed in; going down makes us unready.
         token: The bearer token of ``/internal``; without one only loopback gets in.
     """
 
@@ -46,7 +49,7 @@ class Admin:
         metrics: Metrics,
         parked: Callable[[str], str | None],
         waiting: Callable[[str], str | None],
-        receiver: Draining,
+        receiver: Door,
         token: str | None,
     ) -> None:
         self._table = table
@@ -108,6 +111,17 @@ class Admin:
         buried = await self._journal.bury_pending(pipeline_id, "the integration was deleted")
         self._metrics.buried(pipeline_id, "deleted", buried)
         return _json({"buried": buried})
+
+    async def deliver(self, request: web.Request) -> web.Response:
+        """Answer ``POST /internal/v1/pipelines/{pipeline}/deliveries/{event}``.
+
+        It is a request that Saleor gave up, handed in by the operator: it goes through the same
+        door and is refused alike. The answer tells whether it was new.
+        """
+        self._authorize(request)
+        names = request.match_info
+        outcome = await self._receiver.accept(request, names["pipeline"], names["event"])
+        return _json({"outcome": outcome})
 
     async def _report(self, pipeline: Pipeline, tally: Tally) -> dict[str, Any]:
         newest = await self._journal.dead_letters(pipeline.id, limit=1) if tally.dead else []

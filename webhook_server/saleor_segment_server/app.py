@@ -35,13 +35,14 @@ def public_app(receiver: Receiver) -> _Handler:
 
 def private_app(admin: Admin) -> web.Application:
     """Return the application for probes, Prometheus and the operator."""
-    app = web.Application(middlewares=[answer])
+    app = web.Application(middlewares=[answer], client_max_size=LARGEST_BODY)
     app.router.add_get("/healthz", admin.health)
     app.router.add_get("/readyz", admin.ready)
     app.router.add_get("/metrics", admin.metrics)
     app.router.add_get("/internal/v1/pipelines", admin.pipelines)
     app.router.add_get("/internal/v1/pipelines/{pipeline}/dead-letters", admin.dead_letters)
     app.router.add_post("/internal/v1/pipelines/{pipeline}/bury", admin.bury)
+    app.router.add_post("/internal/v1/pipelines/{pipeline}/deliveries/{event}", admin.deliver)
     return app
 
 

@@ -85,8 +85,22 @@ class Receiver:
         Raises:
             Rejected: It is not accepted; the subclass says which answer that is.
         """
+        await self.accept(request, *_address(request))
+        response = web.Response()
+        if self.draining:
+            response.force_close()  # the next one finds another process
+        return response
+
+    async def accept(self, request: web.BaseRequest, pipeline_id: str, event_name: str) -> str:
+        """Judge a delivery, whatever its address, and make it durable.
+
+        Returns:
+            ``accepted``, ``duplicate``, or ``buried`` where it is genuine and not wanted.
+
+        Raises:
+            Rejected: It is not accepted.
+        """
         self._in_flight += 1
-        pipeline_id, event_name = _address(request)
         outcome = "failed"
         try:
             outcome = await self._receive(request, pipeline_id, event_name)
@@ -98,10 +112,7 @@ class Receiver:
             self._finished.set()
             known = pipeline_id if pipeline_id in self._table.pipelines else ""
             self._metrics.received(known, outcome)
-        response = web.Response()
-        if self.draining:
-            response.force_close()  # the next one finds another process
-        return response
+        return outcome
 
     async def drain(self, *, seconds: float) -> None:
         """Wait for so long until nothing is in flight; what comes after that is answered 503."""

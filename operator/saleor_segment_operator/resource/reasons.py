@@ -130,6 +130,9 @@ class Reason(StrEnum):
 
     SERVERS_UNREACHABLE = "ServersUnreachable"
     """A server does not answer on its private API: it is unknown what it holds. Events flow."""
+    SERVERS_BUSY = "ServersBusy"
+    """A server takes no delivery now: its disk or the shop's quota is full, or it is going down. It
+    is tried again by itself; see the server's log ``journal_full`` if it stays."""
     STORE_UNAVAILABLE = "StoreUnavailable"
     """Our own state cannot be read or written now. It is tried again by itself."""
     STORE_REFUSED = "StoreRefused"

@@ -11,7 +11,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 
 from saleor_segment_operator.errors import Blocked
 from saleor_segment_operator.resource import Reason
-from saleor_segment_operator.saleor import SIGNATURE, DeliveryState, Saleor, StaffCredentials
+from saleor_segment_operator.saleor import (
+    SIGNATURE,
+    DeliveryState,
+    KeptDelivery,
+    Saleor,
+    StaffCredentials,
+)
 from saleor_segment_operator.saleor.deliveries import Contents, read_contents, read_page
 from saleor_segment_server.outbound import Guard
 from saleor_segment_server.signature import parse
@@ -174,7 +180,9 @@ async def test_they_are_paged_newest_first(
     twin: SaleorTwin, client: Saleor, app: App, hook: Webhook
 ) -> None:
     await give_up(twin, 250)
-    listed, after, sizes = [], None, []
+    listed: list[KeptDelivery] = []
+    sizes: list[int] = []
+    after: str | None = None
     while True:
         page = await client.deliveries(app.token, hook.id, DeliveryState.FAILED, after=after)
         listed += page.deliveries
