@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from saleor_segment_server.errors import StartError
+from saleor_segment_server.pipelines import from_file
 from saleor_segment_server.serve import Server
 from saleor_segment_server.settings import ReceivingSettings
 from tests.data_plane.receiving import NOW, PIPELINE_ID, Shop, body, pipeline
@@ -35,7 +36,7 @@ class Stand:
             allow_loopback=True,
             ballast=2**20,
         ).model_copy(update=changes)
-        return Server(settings, pipelines=self.file, clock=lambda: NOW)
+        return Server(settings, pipelines=from_file(self.file), clock=lambda: NOW)
 
 
 @pytest.fixture

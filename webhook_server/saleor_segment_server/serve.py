@@ -6,7 +6,6 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -15,16 +14,17 @@ import structlog
 
 from saleor_segment_server.admin import Admin
 from saleor_segment_server.app import Listener, private_app, public_app
-from saleor_segment_server.errors import JournalUnavailable, StartError
+from saleor_segment_server.errors import JournalUnavailable
 from saleor_segment_server.forwarder import Forwarder
 from saleor_segment_server.journal import Limits, SqliteJournal
 from saleor_segment_server.jwks import KeyStore
 from saleor_segment_server.metrics import Metrics
 from saleor_segment_server.outbound import Guard, api_server
-from saleor_segment_server.pipelines import FileSource, Table, Tombstones
+from saleor_segment_server.pipelines import OpenSource, Table, Tombstones, from_file
 from saleor_segment_server.receiver import Receiver
 from saleor_segment_server.segment import SegmentClient
 from saleor_segment_server.settings import ReceivingSettings, ServeSettings
+from saleor_segment_server.tokens import read_token
 
 _IN_FLIGHT_SECONDS = 3.0  # of the 10 s that a stop may take; the forwarder has had 5
 _CLOSING_SECONDS = 0.5
@@ -41,7 +41,7 @@ class Server:
 
     Args:
         settings: What a receiving process is told.
-        pipelines: The file of Pipelines.
+        pipelines: Opens the source of the Pipelines.
         clock: Seconds since the epoch.
     """
 
@@ -49,11 +49,11 @@ class Server:
         self,
         settings: ReceivingSettings,
         *,
-        pipelines: Path,
+        pipelines: OpenSource,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
-        self._pipelines = pipelines
+        self._open_source = pipelines
         self._clock = clock
         self._stack = AsyncExitStack()
 
@@ -91,13 +91,17 @@ class Server:
         return self._private.url
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Follow the Pipelines, forward, keep house, until ``stop`` is set."""
+        """Follow the Pipelines, forward, keep house, until ``stop`` is set, and the delay after."""
+        ending = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._source.run(stop))
-            tasks.create_task(self._forwarder.run(stop))
-            tasks.create_task(self._keep_house(stop))
+            tasks.create_task(self._source.run(ending))
+            tasks.create_task(self._forwarder.run(ending))
+            tasks.create_task(self._keep_house(ending))
             await stop.wait()
             self._receiver.draining = True
+            log.info("unready", accepting_for=self._settings.shutdown_delay.total_seconds())
+            await asyncio.sleep(self._settings.shutdown_delay.total_seconds())
+            ending.set()
 
     async def _open(self, stack: AsyncExitStack) -> None:
         settings, clock = self._settings, self._clock
@@ -113,8 +117,9 @@ class Server:
         keys = await self._open_keys(stack, guard)
         table, metrics = await self._table(keys), Metrics()
         self._forwarder = await self._open_forwarder(stack, guard, table, metrics)
-        self._source = FileSource(self._pipelines, table, broken=metrics.pipelines_broken.set)
-        await self._source.load()
+        self._source = await stack.enter_async_context(
+            self._open_source(table, metrics.pipelines_broken.set)
+        )
         self._receiver = Receiver(
             table=table,
             keys=keys,
@@ -214,25 +219,21 @@ async def serve(
     Raises:
         StartError: Something only the user can mend stands in the way.
     """
-    async with Server(settings, pipelines=settings.pipelines, clock=clock) as server:
+    async with Server(settings, pipelines=_source(settings), clock=clock) as server:
         await server.run(stop)
 
 
-def read_token(path: Path | None) -> str | None:
-    """Return the private API's token, if a file for it is named.
+def _source(settings: ServeSettings) -> OpenSource:
+    if not settings.from_kubernetes:
+        return from_file(settings.pipelines)
+    # Imported here: the Kubernetes client is 12 MB, which a server without a cluster does without.
+    from saleor_segment_server.cluster import Access  # noqa: PLC0415
+    from saleor_segment_server.pipelines.secrets import from_secrets  # noqa: PLC0415
 
-    Raises:
-        StartError: It cannot be read, or holds nothing.
-    """
-    if path is None:
-        return None
-    try:
-        token = path.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        cause = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise StartError(
-            f"{path}: cannot be read ({cause}): name a file that holds the internal token"
-        ) from None
-    if not token:
-        raise StartError(f"{path}: is empty: put the internal token there")
-    return token
+    access = Access(kubeconfig=settings.kubeconfig, service_account=settings.service_account)
+    return from_secrets(
+        access,
+        namespace=settings.namespace,
+        release=settings.release,
+        shards=settings.pipeline_shards,
+    )

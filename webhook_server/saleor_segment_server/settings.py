@@ -95,6 +95,9 @@ class ReceivingSettings(CommonSettings):
     """Open connections on the public port; more are refused at once."""
     data_dir: Path = Path("data")
     """Folder of the journal and of what must outlive a restart; one process holds it at a time."""
+    shutdown_delay: Duration = timedelta(0)
+    """How long it goes on accepting once it was told to stop and calls itself unready; in a cluster
+    5s, as long as a load balancer may take to leave it out."""
     max_event_age: Duration = timedelta(days=15)
     """Deliveries issued longer ago are kept as dead letters instead of sent; accept keys live a
     day longer than the default, so raise it only for tests and old captures."""

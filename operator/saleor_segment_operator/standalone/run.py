@@ -28,7 +28,9 @@ from saleor_segment_operator.standalone.manifests import ManifestFiles
 from saleor_segment_operator.standalone.settings import RunSettings
 from saleor_segment_server.outbound import Guard
 from saleor_segment_server.outbound.write_key import CDN, WriteKeyProbe
-from saleor_segment_server.serve import Server, read_token
+from saleor_segment_server.pipelines import from_file
+from saleor_segment_server.serve import Server
+from saleor_segment_server.tokens import read_token
 
 Clock = Callable[[], float]
 """Seconds since the epoch."""
@@ -52,7 +54,8 @@ async def run_standalone(
     with _held(settings.data_dir) as state:
         operator = _Operator(settings, state, out=out, clock=clock)
         await operator.start()
-        async with Server(settings, pipelines=state / PIPELINES, clock=clock) as server:
+        pipelines = from_file(state / PIPELINES)
+        async with Server(settings, pipelines=pipelines, clock=clock) as server:
             await _run_both(operator, server, stop)
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import structlog
@@ -11,6 +12,7 @@ from saleor_segment_server.contract import Pipeline
 from saleor_segment_server.contract.model import Model
 from saleor_segment_server.documents import Document, parse
 from saleor_segment_server.errors import DocumentUnreadable, StartError
+from saleor_segment_server.pipelines.source import OpenSource, PipelineSource
 from saleor_segment_server.pipelines.table import Table
 
 _INTERVAL = 0.25
@@ -124,6 +126,18 @@ class FileSource:
         self._settled = seen if seen == self._seen else None
         self._seen = seen
         return content
+
+
+def from_file(path: Path) -> OpenSource:
+    """Return what opens the file at ``path`` as a source; it has been read once it is entered."""
+
+    @asynccontextmanager
+    async def opened(table: Table, broken: Callable[[bool], None]) -> AsyncIterator[PipelineSource]:
+        source = FileSource(path, table, broken=broken)
+        await source.load()
+        yield source
+
+    return opened
 
 
 def read_pipelines(text: str, name: str) -> tuple[Pipeline, ...]:

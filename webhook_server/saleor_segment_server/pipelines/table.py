@@ -45,14 +45,24 @@ class Table:
             raise NotFound("pipeline_gone", "this integration was deleted")
         raise TryLater("pipeline_unknown", "this integration is not known here yet")
 
-    async def replace(self, pipelines: Iterable[Pipeline]) -> None:
-        """Put these in force instead of what was."""
+    async def replace(
+        self, pipelines: Iterable[Pipeline], *, unsure: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        """Put these in force instead of what was.
+
+        Args:
+            pipelines: All of them.
+            unsure: Tells whether one that is not among them may still exist, by its id: the
+                source lacks the part that would hold it.
+        """
         fresh = {pipeline.id: pipeline for pipeline in pipelines}
         changed = fresh != self._pipelines or not self.synced
         self._pipelines = fresh
         self.synced = True
         draining = (p.id for p in fresh.values() if p.state is PipelineState.DRAINING)
-        await self._tombstones.update(present=frozenset(fresh), draining=frozenset(draining))
+        await self._tombstones.update(
+            present=frozenset(fresh), draining=frozenset(draining), unsure=unsure
+        )
         if changed:
             for listener in self._listeners:
                 listener()

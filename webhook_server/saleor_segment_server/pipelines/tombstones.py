@@ -1,5 +1,6 @@
 """The Pipelines that were taken down on purpose: their webhooks are answered 404, for good."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -37,9 +38,23 @@ class Tombstones:
     def __contains__(self, pipeline_id: str) -> bool:
         return pipeline_id in self._gone
 
-    async def update(self, *, present: frozenset[str], draining: frozenset[str]) -> None:
-        """Take in the table's new state; one that comes back lives again."""
-        gone = (self._gone | self._draining) - present
+    async def update(
+        self,
+        *,
+        present: frozenset[str],
+        draining: frozenset[str],
+        unsure: Callable[[str], bool],
+    ) -> None:
+        """Take in the table's new state; one that comes back lives again.
+
+        Args:
+            present: The ids of all Pipelines.
+            draining: Those that are Draining.
+            unsure: Tells whether a Pipeline that is not present may still exist.
+        """
+        absent = self._draining - present
+        draining |= {pipeline_id for pipeline_id in absent if unsure(pipeline_id)}
+        gone = (self._gone | self._draining) - present - draining
         # A drained one stays known as such until it is gone or seen in another state.
         if (gone, draining) == (self._gone, self._draining):
             return
