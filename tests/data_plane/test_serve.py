@@ -4,6 +4,7 @@ import asyncio
 import stat
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,42 @@ async def test_an_internal_token_that_cannot_be_is_named(
     with pytest.raises(StartError, match=str(token)):
         async with stand.server(internal_token_file=token):
             pass
+
+
+async def test_an_internal_token_that_changes_is_the_one_that_counts(
+    stand: Stand, client: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("first")
+
+    async def opened_by(token: str) -> bool:
+        headers = {"Authorization": f"Bearer {token}"}
+        url = f"{server.private_url}/internal/v1/pipelines"
+        async with client.get(url, headers=headers) as response:
+            return response.status == 200
+
+    async with stand.server(internal_token_file=file) as server:
+        assert await opened_by("first")
+        file.write_text("second")
+        assert (await opened_by("first"), await opened_by("second")) == (False, True)
+        file.unlink()
+        assert (await opened_by(""), await opened_by("second")) == (False, True)
+
+
+async def test_a_server_told_to_stop_is_unready_at_once_and_goes_on_for_its_shutdown_delay(
+    stand: Stand, client: aiohttp.ClientSession, signer: Signer
+) -> None:
+    async with stand.server(shutdown_delay=timedelta(hours=1)) as server:
+        stop = asyncio.Event()
+        task = asyncio.create_task(server.run(stop))
+        stop.set()
+        while await status(client, server.private_url + "/readyz") == 200:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        assert await post(client, server, signer, body()) == 200
+        assert not task.done()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 async def test_a_file_of_pipelines_that_is_missing_is_named(stand: Stand) -> None:

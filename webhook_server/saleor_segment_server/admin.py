@@ -2,7 +2,7 @@
 
 import hmac
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -38,7 +38,8 @@ class Admin:
         parked: Says why a Pipeline's sending has stopped, or ``None``.
         waiting: Says why Segment is tried again for a Pipeline, or ``None``.
         receiver: Takes what is handed in; going down makes us unready.
-        token: The bearer token of ``/internal``; without one only loopback gets in.
+        token: Tells the bearer token of ``/internal`` as it is now; without one only loopback
+            gets in.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Admin:
         parked: Callable[[str], str | None],
         waiting: Callable[[str], str | None],
         receiver: Door,
-        token: str | None,
+        token: Callable[[], Awaitable[str | None]],
     ) -> None:
         self._table = table
         self._journal = journal
@@ -85,7 +86,7 @@ class Admin:
 
     async def pipelines(self, request: web.Request) -> web.Response:
         """Answer ``GET /internal/v1/pipelines``: what is held, and how far it is."""
-        self._authorize(request)
+        await self._authorize(request)
         tallies = self._journal.tallies()
         reports = [
             await self._report(pipeline, tallies.get(pipeline.id, Tally()))
@@ -98,13 +99,13 @@ class Admin:
 
         They are told by reason and time; a body is personal data and stays in the journal.
         """
-        self._authorize(request)
+        await self._authorize(request)
         letters = await self._journal.dead_letters(request.match_info["pipeline"])
         return _json({"deadLetters": [_letter(letter) for letter in letters]})
 
     async def bury(self, request: web.Request) -> web.Response:
         """Answer ``POST /internal/v1/pipelines/{pipeline}/bury``: pending become dead letters."""
-        self._authorize(request)
+        await self._authorize(request)
         pipeline_id = request.match_info["pipeline"]
         if pipeline_id not in self._table.pipelines and pipeline_id not in self._journal.tallies():
             raise NotFound("pipeline_unknown", "no such pipeline is held here")
@@ -118,7 +119,7 @@ class Admin:
         It is a request that Saleor gave up, handed in by the operator: it goes through the same
         door and is refused alike. The answer tells whether it was new.
         """
-        self._authorize(request)
+        await self._authorize(request)
         names = request.match_info
         outcome = await self._receiver.accept(request, names["pipeline"], names["event"])
         return _json({"outcome": outcome})
@@ -139,13 +140,14 @@ class Admin:
             "waiting": self._waiting(pipeline.id),
         }
 
-    def _authorize(self, request: web.Request) -> None:
-        if self._token is None:
+    async def _authorize(self, request: web.Request) -> None:
+        token = await self._token()
+        if token is None:
             if not ipaddress.ip_address(request.remote or "::").is_loopback:
                 raise Unauthorized("token_missing", "set --internal-token-file to be let in")
             return
         given = request.headers.get("Authorization", "")
-        if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
+        if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
             raise Unauthorized("token_wrong", "the bearer token is not the one of this server")
 
 

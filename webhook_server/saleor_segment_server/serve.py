@@ -24,7 +24,7 @@ from saleor_segment_server.pipelines import OpenSource, Table, Tombstones, from_
 from saleor_segment_server.receiver import Receiver
 from saleor_segment_server.segment import SegmentClient
 from saleor_segment_server.settings import ReceivingSettings, ServeSettings
-from saleor_segment_server.tokens import read_token
+from saleor_segment_server.tokens import TokenFile
 
 _IN_FLIGHT_SECONDS = 3.0  # of the 10 s that a stop may take; the forwarder has had 5
 _CLOSING_SECONDS = 0.5
@@ -172,6 +172,8 @@ class Server:
 
     async def _listen(self, stack: AsyncExitStack, table: Table, metrics: Metrics) -> None:
         settings = self._settings
+        token = TokenFile(settings.internal_token_file)
+        await token.load()
         admin = Admin(
             table=table,
             journal=self._journal,
@@ -179,7 +181,7 @@ class Server:
             parked=self._forwarder.parked,
             waiting=self._forwarder.waiting,
             receiver=self._receiver,
-            token=await asyncio.to_thread(read_token, settings.internal_token_file),
+            token=token.current,
         )
         self._private = Listener(
             private_app(admin),
