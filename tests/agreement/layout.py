@@ -21,7 +21,7 @@ LAYOUT = {
     "webhook_server": {"saleor_segment_server"},
     "tests": (
         {"__init__.py", "conftest.py", "control_plane", "data_plane", "twins", "ports", "system"}
-        | {"cluster", "fault", "bench", "agreement", "fixtures", "signing.py"}
+        | {"chart", "cluster", "fault", "bench", "agreement", "fixtures", "signing.py"}
     ),
 }
 

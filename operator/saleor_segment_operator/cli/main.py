@@ -20,6 +20,7 @@ import structlog
 from saleor_segment_operator import errors as operator_errors
 from saleor_segment_operator.cli.daemons import run, serve
 from saleor_segment_operator.cli.generate import definition, settings
+from saleor_segment_operator.cli.values import values, values_schema
 from saleor_segment_server import errors as server_errors
 from saleor_segment_server import logs
 
@@ -39,6 +40,8 @@ cli.add_command(run)
 cli.add_command(serve)
 cli.add_command(settings)
 cli.add_command(definition)
+cli.add_command(values)
+cli.add_command(values_schema)
 
 
 def main() -> None:
