@@ -1,9 +1,12 @@
 """What the API server checks beyond the types: rules in CEL whose messages say what to do.
 
 They say what the validators of the models say, so that a spec is refused when it is applied, and
-not by a condition later; the cluster tests hold them together. The patterns look at the value as a
-whole: the API server takes no rule that searches the parts of ``url(self)``, whose length it cannot
-bound.
+not by a condition later; the cluster tests hold them together. Two things shape them:
+
+- They stand at the object and point to its field. The API server prints a value that it refuses,
+  and a URL with a password in it, or a token given for a Secret's name, is nothing to print.
+- Their patterns look at a value as a whole. The API server takes no rule that searches the parts of
+  ``url(self)``, whose length it cannot bound.
 """
 
 from collections.abc import Mapping
@@ -21,65 +24,73 @@ class Rule:
     message: str
     """What is wanted; the API server puts the field's path before it."""
     field: str = ""
-    """The field below that is at fault, as in ``.publicUrl``, if it is not the object itself."""
-    replaces: str = ""
-    """A keyword of the schema that this says better."""
+    """The field that is at fault; empty for the object itself."""
 
     def document(self) -> dict[str, str]:
         """Return the entry."""
         entry = {"rule": self.rule, "message": self.message}
-        return {**entry, "fieldPath": self.field} if self.field else entry
+        return {**entry, "fieldPath": f".{self.field}"} if self.field else entry
+
+    def at(self, field: str, *, required: bool) -> "Rule":
+        """Return this rule about a value as one about an object's field, where it is there."""
+        rule = self.rule.replace("self", f"self.{field}")
+        absent = "" if required else f"!has(self.{field}) || "
+        return Rule(f"{absent}{rule}", self.message, field)
 
 
-_IMMUTABLE = "is immutable: delete this integration and create it anew"
+def _field(name: str, *rules: Rule, required: bool = True) -> tuple[Rule, ...]:
+    return tuple(rule.at(name, required=required) for rule in rules)
+
+
+def _matches(pattern: str) -> str:
+    return "self.matches('{}')".format(pattern.replace("\\", r"\\"))
+
+
+def _absolute(example: str) -> Rule:
+    message = f"must be an absolute http or https URL, as in {example}"
+    return Rule(f"isURL(self) && {_matches(ABSOLUTE_URL)}", message)
+
 
 _PLAIN = Rule(
-    "!self.matches('^[^/?#]*//[^/?#]*@') && !self.contains('?') && !self.contains('#')",
-    "must not hold credentials, a query or a fragment: leave them out, and name a Secret for"
-    " what is secret",
+    "!(self.matches('^[^/?#]*//[^/?#]*@') || self.contains('?') || self.contains('#'))",
+    "must not hold credentials, a query or a fragment: leave them out",
 )
 _GRAPHQL = Rule(
-    "!isURL(self) || self.matches('^[^/]*//[^/?#]+/([^?#]*/)?graphql/([?#].*)?$')",
+    f"(!isURL(self) || {_matches('^[^/]*//[^/?#]+/([^?#]*/)?graphql/([?#].*)?$')})",
     "must end in /graphql/, with the slash: it is Saleor's API address",
 )
 _ORIGIN = Rule(
-    "!isURL(self) || self.matches('^[^/]*//[^/?#]+/*([?#].*)?$')",
+    f"(!isURL(self) || {_matches('^[^/]*//[^/?#]+/*([?#].*)?$')})",
     "must be an origin without a path, as in https://shop.example.com",
 )
 _SECRET_NAME = Rule(
     "!format.dns1123Subdomain().validate(self).hasValue()",
     "must be the name of a Secret: lower-case letters, digits, - and ., as in segment-key",
-    replaces="pattern",
 )
 _SECRET_KEY = Rule(
-    r"self.matches('^\\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$')",
+    _matches(r"^\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$"),
     "must be a key of a Secret: letters, digits, -, _ and ., as in writeKey",
-    replaces="pattern",
 )
-
-
-def _absolute(example: str) -> Rule:
-    pattern = ABSOLUTE_URL.replace("\\", r"\\")
-    rule = f"isURL(self) && self.matches('{pattern}')"
-    return Rule(rule, f"must be an absolute http or https URL, as in {example}")
-
+_METADATA_KEY = Rule(
+    _matches("^[A-Za-z0-9_.:-]+$"),
+    "must be a metadata key of letters, digits, _, ., : and -, as in segment_anonymous_id",
+)
+_AS_NAMED = "is immutable: delete this integration and create it anew with the right {}"
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
     "spec.saleor": (
+        *_field("apiUrl", _absolute("https://shop.example.com/graphql/"), _PLAIN, _GRAPHQL),
+        Rule("self.apiUrl == oldSelf.apiUrl", _AS_NAMED.format("apiUrl"), "apiUrl"),
+        *_field(
+            "publicUrl", _absolute("https://shop.example.com"), _PLAIN, _ORIGIN, required=False
+        ),
         Rule(
             "has(self.publicUrl) == has(oldSelf.publicUrl)"
             " && (!has(self.publicUrl) || self.publicUrl == oldSelf.publicUrl)",
-            f"{_IMMUTABLE}, with the publicUrl it should have",
-            field=".publicUrl",
+            _AS_NAMED.format("publicUrl"),
+            "publicUrl",
         ),
     ),
-    "spec.saleor.apiUrl": (
-        _absolute("https://shop.example.com/graphql/"),
-        _PLAIN,
-        _GRAPHQL,
-        Rule("self == oldSelf", f"{_IMMUTABLE}, with the apiUrl it should have"),
-    ),
-    "spec.saleor.publicUrl": (_absolute("https://shop.example.com"), _PLAIN, _ORIGIN),
     "spec.saleor.app": (
         Rule(
             "has(self.managed) != has(self.existing)",
@@ -90,24 +101,22 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             "must stay managed or existing, as it was: delete this integration and create it anew",
         ),
     ),
-    "spec.saleor.app.managed.credentialsSecretRef.name": (_SECRET_NAME,),
-    "spec.saleor.app.existing.tokenSecretRef.name": (_SECRET_NAME,),
-    "spec.saleor.app.existing.tokenSecretRef.key": (_SECRET_KEY,),
+    "spec.saleor.app.managed.credentialsSecretRef": _field("name", _SECRET_NAME),
+    "spec.saleor.app.existing.tokenSecretRef": (
+        *_field("name", _SECRET_NAME),
+        *_field("key", _SECRET_KEY, required=False),
+    ),
     "spec.segment": (
         Rule(
             "!(has(self.region) && has(self.endpoint))",
             "must have region or endpoint, not both: leave one out",
         ),
+        *_field("endpoint", _absolute("https://segment.example.com"), _PLAIN, required=False),
     ),
-    "spec.segment.writeKeySecretRef.name": (_SECRET_NAME,),
-    "spec.segment.writeKeySecretRef.key": (_SECRET_KEY,),
-    "spec.segment.endpoint": (_absolute("https://segment.example.com"), _PLAIN),
-    "spec.tracking.anonymousIdKey": (
-        Rule(
-            "self.matches('^[A-Za-z0-9_.:-]+$')",
-            "must be a metadata key of letters, digits, _, ., : and -, as in segment_anonymous_id",
-            replaces="pattern",
-        ),
+    "spec.segment.writeKeySecretRef": (
+        *_field("name", _SECRET_NAME),
+        *_field("key", _SECRET_KEY, required=False),
     ),
+    "spec.tracking": _field("anonymousIdKey", _METADATA_KEY, required=False),
 }
-"""The rules by the path of what they check."""
+"""The rules by the path of the object they are about."""

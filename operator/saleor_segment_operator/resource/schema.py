@@ -23,8 +23,8 @@ _OPEN: Mapping[str, Schema] = {
 """Words of which a newer operator knows more: no enum, or an older definition would refuse its
 status. The limits are those of ``metav1.Condition``."""
 
-_KEPT = ("type", "format", "enum", "pattern")
-_LIMITS = ("minLength", "maxLength", "minItems", "maxItems", "minimum")
+_KEPT = ("format", "enum", "minLength", "maxLength", "minItems", "minimum")
+"""Patterns are left to the rules: what the API server says of one helps nobody."""
 _MOST_CONDITIONS = 32
 
 
@@ -45,7 +45,7 @@ class _Conversion:
     def node(self, given: Schema, path: str) -> Schema:
         found = self._resolved(given)
         schema = {"type": found["type"], "description": _text(found["description"])}
-        schema |= {key: found[key] for key in (*_KEPT, *_LIMITS) if key in found}
+        schema |= {key: found[key] for key in _KEPT if key in found}
         if self._defaults and found.get("default") is not None:
             schema["default"] = found["default"]
         if found["type"] == "integer":
@@ -89,11 +89,8 @@ def _checked(schema: Schema, path: str) -> Schema:
     if path in _OPEN:
         del schema["enum"]
         schema |= {"minLength": 1, **_OPEN[path]}
-    rules = RULES.get(path, ())
-    for rule in rules:
-        schema.pop(rule.replaces, None)
-    if rules:
-        schema["x-kubernetes-validations"] = [rule.document() for rule in rules]
+    if path in RULES:
+        schema["x-kubernetes-validations"] = [rule.document() for rule in RULES[path]]
     return schema
 
 

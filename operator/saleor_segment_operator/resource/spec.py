@@ -164,9 +164,9 @@ class Spec(Model):
         Event.ORDER_FULLY_PAID,
         Event.ORDER_REFUNDED,
     )
-    """The events that are tracked, each once: some of ORDER_CREATED, ORDER_UPDATED, ORDER_CANCELLED,
-    ORDER_FULLY_PAID and ORDER_REFUNDED, or all of them, which is the default. Each has a webhook of
-    its own in Saleor."""
+    """The events that are tracked, each once: all of ORDER_CREATED, ORDER_UPDATED,
+    ORDER_CANCELLED, ORDER_FULLY_PAID and ORDER_REFUNDED by default, or some of them. Each has a
+    webhook of its own in Saleor."""
     tracking: Tracking = Tracking()
     """How orders become Segment messages. Every default is the documented behaviour."""
     suspend: Annotated[bool, Field(strict=True)] = False
