@@ -39,6 +39,7 @@ lock: .venv/ready ## write the lock files anew from pyproject.toml
 	$(COMPILE) --upgrade --output-file requirements.txt pyproject.toml
 	$(COMPILE) --upgrade --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml requirements-build.in
 	$(COMPILE) --upgrade --output-file requirements-peer.txt requirements-peer.in
+	$(COMPILE) --constraint requirements-dev.txt --output-file requirements-build.txt requirements-build.in
 
 bench: .venv/ready .venv/peer/ready ## measure, and write docs/bench/
 	$(BIN)/python -m tests.bench $(ARGS)
