@@ -27,6 +27,8 @@ class SecretsApi:
     """Verb and name of every call."""
     secrets: dict[str, dict[str, Any]] = field(default_factory=dict)
     _version: int = 100
+    _past: list[tuple[int, str, bytes]] = field(default_factory=list)
+    """Version, Secret and line of all that happened."""
     _watches: dict[asyncio.Queue[bytes | None], str] = field(default_factory=dict)
     _port: int = 0
     _runner: web.AppRunner | None = None
@@ -121,6 +123,7 @@ class SecretsApi:
 
     def _tell(self, secret: str, kind: str, document: Mapping[str, Any]) -> None:
         line = orjson.dumps({"type": kind, "object": document}) + b"\n"
+        self._past.append((self._version, secret, line))
         for queue, watched in self._watches.items():
             if watched == secret:
                 queue.put_nowait(line)
@@ -142,16 +145,16 @@ class SecretsApi:
     async def _watch(self, request: web.Request, secret: str) -> web.StreamResponse:
         since = int(request.query["resourceVersion"])
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
-        held = self.secrets.get(secret)
-        if held is not None and int(held["metadata"]["resourceVersion"]) > since:
-            queue.put_nowait(orjson.dumps({"type": "MODIFIED", "object": held}) + b"\n")
+        for version, told, line in self._past:
+            if version > since and told == secret:
+                queue.put_nowait(line)
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
         self._watches[queue] = secret
         try:
             with suppress(ConnectionError):
-                while (line := await queue.get()) is not None:
-                    await response.write(line)
+                while (sent := await queue.get()) is not None:
+                    await response.write(sent)
         finally:
             del self._watches[queue]
         return response

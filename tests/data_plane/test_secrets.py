@@ -197,10 +197,15 @@ def is_gone(table: Table) -> bool:
     return False
 
 
+def cut_off(api: SecretsApi) -> None:
+    api.send(b'{"type": "MODIF')
+    api.end_watches()
+
+
 BREAKS: dict[str, Callable[[SecretsApi], None]] = {
     "forgotten where it began": SecretsApi.expire,
     "ended": SecretsApi.end_watches,
-    "cut off in a line": lambda api: (api.send(b'{"type": "MODIF'), api.end_watches())[0],
+    "cut off in a line": cut_off,
     "no JSON": lambda api: api.send(b"<html>\n"),
 }
 
