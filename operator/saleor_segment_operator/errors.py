@@ -6,7 +6,8 @@
     ├── StartError      the process cannot start: print the line, exit 2
     ├── Blocked         the user must change something: a condition with reason and remedy, no retry
     │                   before a change or the resync
-    └── Unavailable     it may heal by itself: a condition, and a retry with backoff
+    ├── Unavailable     it may heal by itself: a condition, and a retry with backoff
+    └── Lost            the process may not or cannot go on: print the line, exit 1, start it again
 """
 
 
@@ -36,3 +37,7 @@ class Unavailable(OperatorError):  # noqa: N818 - it is the state it leaves
         """A value of ``resource.conditions.Reason``."""
         self.retry_after = retry_after
         """Seconds the other side asked us to wait, where it did."""
+
+
+class Lost(OperatorError):  # noqa: N818 - it is what has happened
+    """Raised when leadership or a watch is lost: a fresh process gets it back."""

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from saleor_segment_operator.cli.flags import load, options
+from saleor_segment_operator.operate import OperateSettings
 from saleor_segment_operator.standalone import RunSettings
 from saleor_segment_server import logs
 from saleor_segment_server.settings import CommonSettings, ServeSettings
@@ -33,6 +34,17 @@ def run(**given: Any) -> None:
     from saleor_segment_operator.standalone.run import run_standalone  # noqa: PLC0415
 
     start(settings, lambda stop: run_standalone(settings, stop))
+
+
+@click.command()
+@options(OperateSettings, {})
+def operate(**given: Any) -> None:
+    """Keep the SaleorSegmentIntegrations of a cluster: apps, webhooks and Pipelines as they ask."""
+    settings = load(OperateSettings, given, {})
+    # Imported here: it brings kopf and the GraphQL client in, which the others do without.
+    from saleor_segment_operator.operate.operate import operate as operate_until  # noqa: PLC0415
+
+    start(settings, lambda stop: operate_until(settings, stop))
 
 
 @click.command()

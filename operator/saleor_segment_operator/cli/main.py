@@ -4,7 +4,8 @@
 exit      when
 ========  =====================================================================
 0         done, or stopped by SIGINT or SIGTERM after draining
-1         a bug: one line; the traceback is a log event of level debug
+1         a bug: one line; the traceback is a log event of level debug. Or leadership
+          or the watch is lost: one line, and a process that starts anew goes on
 2         something only the user can mend: one line with object and remedy
 130, 143  a second SIGINT or SIGTERM: at once, without draining
 ========  =====================================================================
@@ -18,7 +19,7 @@ import click
 import structlog
 
 from saleor_segment_operator import errors as operator_errors
-from saleor_segment_operator.cli.daemons import run, serve
+from saleor_segment_operator.cli.daemons import operate, run, serve
 from saleor_segment_operator.cli.generate import definition, settings
 from saleor_segment_operator.cli.values import values, values_schema
 from saleor_segment_server import errors as server_errors
@@ -38,6 +39,7 @@ def cli() -> None:
 
 cli.add_command(run)
 cli.add_command(serve)
+cli.add_command(operate)
 cli.add_command(settings)
 cli.add_command(definition)
 cli.add_command(values)
@@ -78,6 +80,10 @@ def _report(error: Exception) -> int:
         if isinstance(leaf, _START_ERRORS):
             click.echo(str(leaf), err=True)
             return 2
+    for leaf in leaves:
+        if isinstance(leaf, operator_errors.Lost):
+            click.echo(str(leaf), err=True)
+            return 1
     log.debug("crashed", exc_info=error)
     kinds = ", ".join(sorted({type(leaf).__name__ for leaf in leaves}))
     click.echo(f"stopped by a bug ({kinds}): --log-level debug logs the traceback", err=True)

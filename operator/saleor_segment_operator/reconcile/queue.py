@@ -69,6 +69,11 @@ class Queue:
         """Have ``key`` worked in ``delay`` seconds at the latest; callable from any thread."""
         self._loop.call_soon_threadsafe(self._add, key, delay)
 
+    @property
+    def depth(self) -> int:
+        """How many keys are due and wait for a worker."""
+        return len(self._listed)
+
     async def run(self, stop: asyncio.Event) -> None:
         """Work keys until ``stop`` is set; what is under way then may finish."""
         async with asyncio.TaskGroup() as group:

@@ -29,6 +29,20 @@ class Resource:
         return "/".join(parts)
 
 
+def call_of(method: str, path: str, *, watch: bool) -> tuple[str, str]:
+    """Return verb and resource of a call as RBAC names them; the resource with its subresource."""
+    parts = path.strip("/").split("/")
+    parts = parts[2 if parts[0] == "api" else 3 :]
+    if parts[:1] == ["namespaces"] and len(parts) > 2:  # noqa: PLR2004 - more than a namespace
+        parts = parts[2:]
+    resource = "/".join((*parts[:1], *parts[2:]))
+    if method != "GET":
+        return _VERBS[method], resource
+    return "watch" if watch else "get" if len(parts) > 1 else "list", resource
+
+
+_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
 SECRETS = Resource("", "v1", "secrets")
 EVENTS = Resource("", "v1", "events")
 LEASES = Resource("coordination.k8s.io", "v1", "leases")

@@ -1,0 +1,173 @@
+"""What an operator does while it leads."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from saleor_segment_operator.kube.endpoints import ServerAddresses
+from saleor_segment_operator.kube.handlers import Register
+from saleor_segment_operator.kube.integrations import KubeIntegrations
+from saleor_segment_operator.kube.listing import Listing
+from saleor_segment_operator.kube.pipelines import KubePipelines
+from saleor_segment_operator.kube.secret_watch import SecretWatch, Versions
+from saleor_segment_operator.kube.secrets import KubeSecrets
+from saleor_segment_operator.kube.watch import Watch
+from saleor_segment_operator.operate.health import Health
+from saleor_segment_operator.operate.metrics import Metrics, Sources, outcome, stopwatch
+from saleor_segment_operator.operate.settings import OperateSettings
+from saleor_segment_operator.reconcile import Queue, Reconciler, SaleorPool, keep_measuring
+from saleor_segment_operator.reconcile.act import Step
+from saleor_segment_operator.resource import Key
+from saleor_segment_operator.saleor import Saleor
+from saleor_segment_operator.servers import Servers
+from saleor_segment_operator.settings import ReconcileSettings
+from saleor_segment_server.cluster import Access, Api
+from saleor_segment_server.outbound import Guard, api_server
+from saleor_segment_server.outbound.write_key import CDN, WriteKeyProbe
+from saleor_segment_server.tokens import read_token
+
+_STALE = 3.0
+"""Resyncs without a list that succeeded, after which an operator is not ready."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What is there already when an operator begins to lead."""
+
+    settings: OperateSettings
+    namespace: str
+    """The release's."""
+    access: Access
+    api: Api
+    metrics: Metrics
+    health: Health
+    clock: Callable[[], float]
+    """Seconds since the epoch."""
+    instance: str
+    """Who this is among the operators of the release."""
+    environment: Mapping[str, str]
+    """What Kubernetes tells a pod."""
+
+
+class Leader:
+    """The reconciler and all that feeds it.
+
+    Args:
+        around: What it works with.
+        step: Called before each change of the world.
+    """
+
+    _reconciler: Reconciler
+
+    def __init__(self, around: Surroundings, *, step: Step) -> None:
+        self._around = around
+        self._settings = settings = around.settings
+        self._step = step
+        self._resync = settings.resync.total_seconds()
+        namespaces = settings.watch_namespaces
+        self._queue = Queue(self._work, workers=settings.workers)
+        self._register = Register(self._queue.add)
+        self._watch = Watch(around.access, namespaces, self._told)
+        self._listing = Listing(around.api, namespaces, self._register, interval=self._resync)
+        self._secret_watch = SecretWatch(
+            around.api, namespaces, Versions(self._register, self._queue.add)
+        )
+        self._integrations = KubeIntegrations(
+            around.api, namespaces, instance=around.instance, clock=around.clock
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set; a pass under way then may finish.
+
+        Raises:
+            StartError: The internal token cannot be read.
+            Lost: The watch is lost.
+        """
+        async with AsyncExitStack() as stack:
+            self._reconciler = await self._make_reconciler(stack)
+            self._show()
+            async with asyncio.TaskGroup() as group:
+                feeding = [
+                    group.create_task(each)
+                    for each in (self._listing.run(), self._watch.run(), self._secret_watch.run())
+                ]
+                group.create_task(keep_measuring(self._reconciler, self._integrations, stop))
+                await self._queue.run(stop)
+                for task in feeding:
+                    task.cancel()
+
+    def _show(self) -> None:
+        """Let probes and metrics see what is going on."""
+        self._around.health.unready = self._unready
+        self._around.metrics.read(
+            Sources(
+                integrations=self._register.readiness,
+                queued=lambda: self._queue.depth,
+                watch_age=lambda: self._watch.pulse.age,
+                watch_events=lambda: self._watch.events,
+                watch_missed=lambda: self._register.missed,
+                orphaned=lambda: self._reconciler.orphaned,
+            )
+        )
+
+    def _unready(self) -> str | None:
+        listed = self._listing.age
+        if listed is None:
+            return "integrations are not listed yet"
+        if listed > _STALE * self._resync:
+            return f"integrations were last listed {listed:.0f} s ago"
+        if not self._watch.pulse.live:
+            return "integrations are not watched yet"
+        return None if self._secret_watch.synced else "Secrets are not listed yet"
+
+    def _told(self, kind: str | None, document: Mapping[str, Any]) -> None:
+        """Take in an event of the watch."""
+        if kind != "DELETED":
+            self._integrations.saw(document)
+        self._register.see(kind, document)
+
+    async def _work(self, key: Key) -> float | None:
+        seconds = stopwatch()
+        delay = await self._reconciler.reconcile(key)
+        self._around.metrics.passed(outcome(delay, self._resync), seconds())
+        return delay
+
+    async def _make_reconciler(self, stack: AsyncExitStack) -> Reconciler:
+        around, settings = self._around, self._settings
+        token = await asyncio.to_thread(read_token, settings.internal_token_file)
+        addresses = ServerAddresses(
+            around.api, namespace=around.namespace, service=f"{settings.release}-server"
+        )
+        probe = await stack.enter_async_context(
+            WriteKeyProbe(cdn=CDN if settings.verify_write_keys else None)
+        )
+        return Reconciler(
+            integrations=self._integrations,
+            secrets=KubeSecrets(around.api, release=settings.release, namespace=around.namespace),
+            pipelines=KubePipelines(
+                around.api,
+                release=settings.release,
+                namespace=around.namespace,
+                shards=settings.pipeline_shards,
+            ),
+            saleor=await stack.enter_async_context(SaleorPool(self._make_saleor)),
+            servers=await stack.enter_async_context(Servers(addresses, token=token)),
+            probe=probe.verdict,
+            settings=ReconcileSettings(
+                public_url=settings.public_url,
+                resync=settings.resync,
+                allowed_endpoint_hosts=settings.allowed_endpoint_hosts,
+            ),
+            clock=around.clock,
+            step=self._step,
+        )
+
+    def _make_saleor(self, api_url: str) -> Saleor:
+        guard = Guard(
+            allow_loopback=self._settings.allow_loopback,
+            forbid_private=self._settings.forbid_private,
+            refused=api_server(self._around.environment),
+        )
+        return Saleor(api_url, guard=guard, clock=self._around.clock)
