@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from saleor_segment_operator.errors import Unavailable
 from saleor_segment_operator.reconcile.ports import Announcement, AppRecord, Installation
-from saleor_segment_operator.resource import Integration, Key, Status, parse_spec
+from saleor_segment_operator.resource import Integration, Key, Reason, Status, parse_spec
 from saleor_segment_server.contract import Pipeline
 
 INSTALLATION = Installation(id="0badcafe", salt="00112233445566778899aabbccddeeff")
@@ -67,8 +68,9 @@ class MemoryIntegrations(Store):
 
     async def hold(self, integration: Integration) -> None:
         self._check()
-        if (now := self._same(integration)) is not None:
-            self.objects[integration.key] = replace(now, held=True)
+        if (now := self._same(integration)) is None:
+            raise Unavailable(Reason.STORE_UNAVAILABLE, "it was removed a moment ago")
+        self.objects[integration.key] = replace(now, held=True)
 
     async def release(self, integration: Integration) -> None:
         self._check()
@@ -94,7 +96,8 @@ class MemoryIntegrations(Store):
 class MemorySecrets(Store):
     users: dict[tuple[str, str], dict[str, bytes]] = field(default_factory=dict)
     identity: Installation = INSTALLATION
-    apps: dict[str, AppRecord] = field(default_factory=dict)
+    records: dict[str, AppRecord] = field(default_factory=dict)
+    owners: dict[str, Key] = field(default_factory=dict)
 
     async def read(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
         self._check()
@@ -106,29 +109,39 @@ class MemorySecrets(Store):
 
     async def app(self, uid: str) -> AppRecord | None:
         self._check()
-        return self.apps.get(uid)
+        return self.records.get(uid)
 
-    async def put_app(self, uid: str, record: AppRecord) -> None:
+    async def put_app(self, uid: str, record: AppRecord, *, of: Key) -> None:
         self._check()
-        self.apps[uid] = record
+        self.records[uid], self.owners[uid] = record, of
 
     async def delete_app(self, uid: str) -> None:
         self._check()
-        self.apps.pop(uid, None)
+        self.records.pop(uid, None)
+
+    async def apps(self) -> Mapping[str, Key | None]:
+        self._check()
+        return {uid: self.owners.get(uid) for uid in self.records}
 
 
 @dataclass
 class MemoryPipelines(Store):
     table: dict[str, Pipeline] = field(default_factory=dict)
+    owners: dict[str, Key] = field(default_factory=dict)
 
     async def get(self, pipeline_id: str) -> Pipeline | None:
         self._check()
         return self.table.get(pipeline_id)
 
-    async def put(self, pipeline: Pipeline) -> None:
+    async def put(self, pipeline: Pipeline, *, of: Key) -> None:
         self._check()
         self.table[pipeline.id] = Pipeline.model_validate(pipeline.document())
+        self.owners[pipeline.id] = of
 
     async def delete(self, pipeline_id: str) -> None:
         self._check()
         self.table.pop(pipeline_id, None)
+
+    async def ids(self) -> Mapping[str, Key | None]:
+        self._check()
+        return {pipeline_id: self.owners.get(pipeline_id) for pipeline_id in self.table}

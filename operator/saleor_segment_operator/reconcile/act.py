@@ -139,7 +139,7 @@ class Actor:
             case do.Hold():
                 await self._integrations.hold(integration)
             case do.PublishPipeline(pipeline):
-                await self._pipelines.put(pipeline)
+                await self._pipelines.put(pipeline, of=integration.key)
             case do.Bury():
                 await self._servers.bury(integration.uid)
             case do.ForgetPipeline():
@@ -168,7 +168,9 @@ class Actor:
     async def _register(self, stage: Stage, desired: Desired) -> None:
         """Create the app so that a crash at any point neither loses it nor makes a second."""
         await self._step("NoteCreation")
-        await self._secrets.put_app(desired.uid, AppRecord(pending_since=moment(self._clock)))
+        uid, key = desired.uid, stage.integration.key
+        pending = AppRecord(pending_since=moment(self._clock))
+        await self._secrets.put_app(uid, pending, of=key)
         await self._step("CreateApp")
         app, token = await stage.shop.create_app(
             stage.staff,
@@ -178,11 +180,11 @@ class Actor:
             permissions=(PERMISSION,),
         )
         await self._step("StoreToken")
-        await self._secrets.put_app(desired.uid, AppRecord(app_id=app.id, token=token))
+        await self._secrets.put_app(uid, AppRecord(app_id=app.id, token=token), of=key)
 
     async def _renew(self, stage: Stage, app_id: str) -> None:
         await self._step("CreateToken")
         token = await stage.shop.create_token(stage.staff, app_id, name="saleor-segment")
         await self._step("StoreToken")
-        uid = stage.integration.uid
-        await self._secrets.put_app(uid, AppRecord(app_id=app_id, token=token))
+        uid, key = stage.integration.uid, stage.integration.key
+        await self._secrets.put_app(uid, AppRecord(app_id=app_id, token=token), of=key)

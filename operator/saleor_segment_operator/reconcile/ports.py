@@ -51,7 +51,7 @@ class Integrations(Protocol):
         """Return it as it is now, or ``None`` where it is gone."""
 
     async def hold(self, integration: Integration) -> None:
-        """Add our finalizer: it cannot disappear before ``release``."""
+        """Add our finalizer: it cannot disappear before ``release``; ``Unavailable`` if it has."""
 
     async def release(self, integration: Integration) -> None:
         """Remove our finalizer."""
@@ -75,11 +75,14 @@ class Secrets(Protocol):
     async def app(self, uid: str) -> AppRecord | None:
         """Return what is kept of the app of the integration with this uid."""
 
-    async def put_app(self, uid: str, record: AppRecord) -> None:
-        """Store it, durably, before returning."""
+    async def put_app(self, uid: str, record: AppRecord, *, of: Key) -> None:
+        """Store it, durably, before returning; ``of`` is the integration with this uid."""
 
     async def delete_app(self, uid: str) -> None:
         """Forget it; it may be gone already."""
+
+    async def apps(self) -> Mapping[str, Key | None]:
+        """Return the uids whose apps something is kept of, with their keys where they are known."""
 
 
 class Pipelines(Protocol):
@@ -88,8 +91,11 @@ class Pipelines(Protocol):
     async def get(self, pipeline_id: str) -> Pipeline | None:
         """Return it as stored."""
 
-    async def put(self, pipeline: Pipeline) -> None:
-        """Store it, durably, before returning."""
+    async def put(self, pipeline: Pipeline, *, of: Key) -> None:
+        """Store it, durably, before returning; ``of`` is the integration it is made from."""
 
     async def delete(self, pipeline_id: str) -> None:
         """Take it out; it may be gone already."""
+
+    async def ids(self) -> Mapping[str, Key | None]:
+        """Return the ids of all, with their integrations' keys where they are known."""

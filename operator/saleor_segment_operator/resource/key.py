@@ -12,3 +12,9 @@ class Key:
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
+
+    @classmethod
+    def parse(cls, text: str | None) -> "Key | None":
+        """Read it back from its text, ``None`` where that is none."""
+        namespace, slash, name = (text or "").partition("/")
+        return cls(namespace, name) if namespace and slash and name else None

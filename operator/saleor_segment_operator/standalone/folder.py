@@ -19,6 +19,7 @@ import yaml
 from pydantic import TypeAdapter
 
 from saleor_segment_operator.reconcile.ports import AppRecord, Installation
+from saleor_segment_operator.resource import Key
 from saleor_segment_operator.standalone.files import Files
 from saleor_segment_server.contract import Pipeline
 from saleor_segment_server.pipelines.folder import read_pipelines
@@ -70,8 +71,8 @@ class FolderSecrets:
         """Return what is kept of the app of the integration with this uid."""
         return self._records.get(uid)
 
-    async def put_app(self, uid: str, record: AppRecord) -> None:
-        """Store it, durably, before returning."""
+    async def put_app(self, uid: str, record: AppRecord, *, of: Key) -> None:  # noqa: ARG002
+        """Store it, durably, before returning; the uid is the integration's file's name."""
         await self._apps.write(f"{uid}.json", _APP.dump_json(record))
         self._records[uid] = record
 
@@ -79,6 +80,10 @@ class FolderSecrets:
         """Forget it; it may be gone already."""
         await self._apps.remove(f"{uid}.json")
         self._records.pop(uid, None)
+
+    async def apps(self) -> Mapping[str, Key | None]:
+        """Return the uids of whose apps something is kept; their keys are not."""
+        return dict.fromkeys(self._records)
 
 
 class FolderPipelines:
@@ -95,8 +100,8 @@ class FolderPipelines:
         """Return it as stored."""
         return self._table.get(pipeline_id)
 
-    async def put(self, pipeline: Pipeline) -> None:
-        """Store it, durably, before returning."""
+    async def put(self, pipeline: Pipeline, *, of: Key) -> None:  # noqa: ARG002
+        """Store it, durably, before returning; the id is the integration's file's name."""
         async with self._turn:
             await self._store({**self._table, pipeline.id: pipeline})
 
@@ -105,6 +110,10 @@ class FolderPipelines:
         async with self._turn:
             left = {name: each for name, each in self._table.items() if name != pipeline_id}
             await self._store(left)
+
+    async def ids(self) -> Mapping[str, Key | None]:
+        """Return the ids of all; their integrations' keys are not kept."""
+        return dict.fromkeys(self._table)
 
     async def ensure(self) -> None:
         """Have a file, for the server to start with."""

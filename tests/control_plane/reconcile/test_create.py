@@ -47,7 +47,7 @@ async def test_a_managed_app_is_created_and_everything_else_made_for_it(
     assert world.integration.held
     app = world.app
     assert (app.name, app.permissions) == ("Segment shop/main-shop", ("MANAGE_ORDERS",))
-    assert world.secrets.apps == {integration.uid: AppRecord(app_id=app.id, token=app.token)}
+    assert world.secrets.records == {integration.uid: AppRecord(app_id=app.id, token=app.token)}
     assert world.announced == [Reason.APP_CREATED]
 
 
@@ -125,7 +125,7 @@ async def test_an_existing_app_gets_webhooks_and_nothing_else(
     assert (theirs.name, theirs.target_url) == ("ORDER_CREATED", "https://erp.example.com/")
     assert len(app.tokens) == 1
     assert app.metadata == {}
-    assert world.secrets.apps == {}
+    assert world.secrets.records == {}
 
 
 @pytest.mark.parametrize("version", ["3.20.119", "3.22.67", "3.24.0-a.0"])
@@ -154,7 +154,7 @@ async def test_killed_before_any_step_it_ends_ready_with_one_app(
     assert world.saleor.mutations.count("appCreate") == 1
     assert len(world.app.webhooks) == 5
     assert all(webhook.is_active for webhook in world.app.webhooks)
-    assert world.secrets.apps[world.integration.uid].app_id == world.app.id
+    assert world.secrets.records[world.integration.uid].app_id == world.app.id
 
 
 @pytest.mark.parametrize("killed", list(enumerate(EXISTING_STEPS)), ids=str)
@@ -212,7 +212,7 @@ async def test_a_clock_that_was_set_back_does_not_make_the_search_last(
     integration = world.integrations.apply(KEY, world.spec())
     await process.once()
     in_the_future = world.clock.moment.replace(year=2036)
-    world.secrets.apps[integration.uid] = AppRecord(pending_since=in_the_future)
+    world.secrets.records[integration.uid] = AppRecord(pending_since=in_the_future)
     await process.work()
     assert world.is_ready
 
@@ -224,7 +224,7 @@ async def test_an_app_left_by_a_former_integration_of_this_name_is_adopted(
     await process.work()
     old = world.app
     del world.integrations.objects[KEY]  # as after a restore of the cluster, without a farewell
-    world.secrets.apps.clear()
+    world.secrets.records.clear()
     world.pipelines.table.clear()
     new = world.integrations.apply(KEY, world.spec())
     await process.work()
@@ -253,7 +253,7 @@ async def test_killed_before_any_step_of_an_adoption_it_ends_ready_with_that_app
         await process.work()
     old = world.app
     del world.integrations.objects[KEY]
-    world.secrets.apps.clear()
+    world.secrets.records.clear()
     world.pipelines.table.clear()
     world.steps.clear()
     world.kill_at, name = killed
@@ -291,11 +291,11 @@ async def test_a_lost_token_is_made_anew(world: World, process: Process) -> None
     world.integrations.apply(KEY, world.spec())
     await process.work()
     app = world.app
-    world.secrets.apps.clear()
+    world.secrets.records.clear()
     await process.work()
     assert world.is_ready
     assert world.app is app
-    assert world.secrets.apps[world.integration.uid].token == app.tokens[-1].secret
+    assert world.secrets.records[world.integration.uid].token == app.tokens[-1].secret
     assert Reason.APP_TOKEN_CREATED in world.announced
 
 

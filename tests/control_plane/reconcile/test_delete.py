@@ -68,7 +68,7 @@ async def ready(world: World, process: Process) -> World:
 def assert_nothing_is_left(world: World) -> None:
     assert world.gone
     assert world.pipelines.table == {}
-    assert world.secrets.apps == {}
+    assert world.secrets.records == {}
     assert [app for app in world.saleor.apps if app.identifier == MARKER] == []
     assert CREATING.isdisjoint(world.saleor.mutations)
 
@@ -298,7 +298,7 @@ async def test_without_record_and_credentials_an_app_that_was_there_is_not_forgo
     managed: World, process: Process
 ) -> None:
     managed.secrets.users.clear()
-    managed.secrets.apps.clear()
+    managed.secrets.records.clear()
     managed.delete()
     assert await process.work() is None
     assert managed.announced == [Reason.ORPHANED]
@@ -343,7 +343,7 @@ async def test_wrong_credentials_that_are_mended_in_time_delete_the_app(
 async def test_a_lost_token_is_not_made_anew_to_say_farewell(
     managed: World, process: Process
 ) -> None:
-    managed.secrets.apps.clear()
+    managed.secrets.records.clear()
     managed.delete()
     assert await process.work() is None
     assert_nothing_is_left(managed)

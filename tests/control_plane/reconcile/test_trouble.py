@@ -7,7 +7,7 @@ import pytest
 
 from saleor_segment_operator.errors import Blocked, Unavailable
 from saleor_segment_operator.reconcile import AppRecord
-from saleor_segment_operator.resource import RECONCILE_AT, ConditionType, Integration, Reason
+from saleor_segment_operator.resource import RECONCILE_AT, ConditionType, Integration, Key, Reason
 from saleor_segment_server.contract import PipelineState
 from tests.control_plane.reconcile.harness import (
     KEY,
@@ -278,7 +278,7 @@ async def test_integrations_that_cannot_be_read_are_tried_again(
 
 
 class ReadOnlySecrets(MemorySecrets):
-    async def put_app(self, uid: str, record: AppRecord) -> None:
+    async def put_app(self, uid: str, record: AppRecord, *, of: Key) -> None:
         raise Blocked(Reason.STORE_REFUSED, "Secrets may not be written.")
 
 

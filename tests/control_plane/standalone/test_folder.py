@@ -7,10 +7,12 @@ import yaml
 
 from saleor_segment_operator.errors import StartError
 from saleor_segment_operator.reconcile import AppRecord
+from saleor_segment_operator.resource import Key
 from saleor_segment_operator.standalone.files import Files
 from saleor_segment_operator.standalone.folder import PIPELINES, FolderPipelines, FolderSecrets
 from saleor_segment_server.contract import Pipeline
 
+KEY = Key("shop", "main-shop")
 UID = "5bcfe642-0000-4000-8000-00000000000{}"
 
 
@@ -49,8 +51,8 @@ async def test_two_installations_differ(tmp_path: Path) -> None:
 async def test_app_records_outlive_the_process(tmp_path: Path) -> None:
     secrets = _secrets(tmp_path)
     pending = AppRecord(pending_since=datetime(2026, 11, 24, tzinfo=UTC))
-    await secrets.put_app("a", pending)
-    await secrets.put_app("b", AppRecord(app_id="QXBwOjU=", token="t"))
+    await secrets.put_app("a", pending, of=KEY)
+    await secrets.put_app("b", AppRecord(app_id="QXBwOjU=", token="t"), of=KEY)
     again = _secrets(tmp_path)
     assert await again.app("a") == pending
     assert await again.app("b") == AppRecord(app_id="QXBwOjU=", token="t")
@@ -69,8 +71,8 @@ async def test_secrets_of_users_are_those_last_applied(tmp_path: Path) -> None:
 
 async def test_pipelines_written_at_once_are_all_kept(tmp_path: Path) -> None:
     pipelines = FolderPipelines(Files(tmp_path))
-    await asyncio.gather(*(pipelines.put(_pipeline(number)) for number in range(5)))
-    await pipelines.put(_pipeline(3, "another"))
+    await asyncio.gather(*(pipelines.put(_pipeline(number), of=KEY) for number in range(5)))
+    await pipelines.put(_pipeline(3, "another"), of=KEY)
     await pipelines.delete(UID.format(4))
     again = FolderPipelines(Files(tmp_path))
     for table in (pipelines, again):

@@ -9,7 +9,9 @@ from saleor_segment_server.cluster.errors import (
     Forbidden,
     Missing,
     Refused,
+    Terminating,
     Unanswered,
+    Unserved,
 )
 from saleor_segment_server.cluster.follow import Follower
 from saleor_segment_server.cluster.resources import (
@@ -38,6 +40,8 @@ __all__ = [
     "Patch",
     "Refused",
     "Resource",
+    "Terminating",
     "Unanswered",
+    "Unserved",
     "WatchEvent",
 ]

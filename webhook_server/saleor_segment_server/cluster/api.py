@@ -1,7 +1,7 @@
 """Calls of the API server as plain data: one adapter over the ``kubernetes`` client."""
 
-import ssl
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
@@ -10,6 +10,7 @@ from typing import Any, Self
 import aiohttp
 import orjson
 from kubernetes.aio.client import ApiClient
+from kubernetes.aio.config import ConfigException
 
 from saleor_segment_server.cluster.access import Access
 from saleor_segment_server.cluster.errors import (
@@ -19,9 +20,11 @@ from saleor_segment_server.cluster.errors import (
     Forbidden,
     Missing,
     Refused,
+    Terminating,
     Unanswered,
+    Unserved,
 )
-from saleor_segment_server.cluster.resources import Resource
+from saleor_segment_server.cluster.resources import Resource, call_of
 
 Document = Mapping[str, Any]
 
@@ -29,13 +32,13 @@ _PAGE = 500
 _WHOLE_CALL = aiohttp.ClientTimeout(total=20.0, sock_connect=5.0)
 _METADATA = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
 _RAISED: Mapping[int, type[ApiError]] = {
-    401: Forbidden,
     403: Forbidden,
     404: Missing,
     409: Conflict,
     410: Expired,
 }
-_TOO_MANY = 429
+_NOT_FOUND = 404
+_PASSING = frozenset({401, 429})
 _SERVER_ERROR = 500
 _FAILED = 400
 
@@ -74,11 +77,19 @@ class Api:
     Args:
         access: Where the credentials lie.
         timeout: For a whole call that is no watch.
+        told: Called with verb, resource and HTTP status (0 where there was none) of each call.
     """
 
-    def __init__(self, access: Access, *, timeout: aiohttp.ClientTimeout = _WHOLE_CALL) -> None:
+    def __init__(
+        self,
+        access: Access,
+        *,
+        timeout: aiohttp.ClientTimeout = _WHOLE_CALL,
+        told: Callable[[str, str, int], None] = lambda *_: None,
+    ) -> None:
         self._access = access
         self._timeout = timeout
+        self._told = told
 
     async def __aenter__(self) -> Self:
         """Read the credentials.
@@ -97,6 +108,13 @@ class Api:
     ) -> None:
         """Close the connections."""
         await self._client.close()
+
+    async def served(self, path: str) -> Document | None:
+        """Return what the API server publishes of itself at ``path``, if there is anything."""
+        try:
+            return await self._call("GET", path)
+        except (Missing, Unserved):
+            return None
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Document | None:
         """Return an object, or ``None`` where there is none."""
@@ -132,9 +150,12 @@ class Api:
                 query=query,
                 accept=_METADATA.format("List") if metadata_only else None,
             )
-            items += page.get("items") or ()
-            if not (following := page["metadata"].get("continue")):
-                return Listing(items, page["metadata"]["resourceVersion"])
+            with _readable():
+                items += page.get("items") or ()
+                following = page["metadata"].get("continue")
+                version = str(page["metadata"]["resourceVersion"])
+            if not following:
+                return Listing(items, version)
             query |= {"continue": following}
 
     async def watch(
@@ -171,7 +192,7 @@ class Api:
             "GET", resource.path(namespace), query=query, accept=accept, timeout=timeout
         )
         try:
-            while line := await _patiently(response.content.readline()):
+            while line := await _line(response):
                 yield _event(line)
         finally:
             response.close()
@@ -212,7 +233,8 @@ class Api:
         if how is Patch.APPLY:
             query["force"] = "true"
         path = resource.path(namespace, name, subresource)
-        return await self._call("PATCH", path, query=query, body=body, content_type=how)
+        plain = dict(body) if isinstance(body, Mapping) else list(body)
+        return await self._call("PATCH", path, query=query, body=plain, content_type=how)
 
     async def delete(
         self, resource: Resource, namespace: str, name: str, *, uid: str | None = None
@@ -233,8 +255,13 @@ class Api:
 
     async def _call(self, method: str, path: str, **options: Any) -> Document:
         response = await self._send(method, path, timeout=self._timeout, **options)
-        document: Document = orjson.loads(await _patiently(response.read()))
-        return document
+        with _answered():
+            body = await response.read()
+        with _readable():
+            document = orjson.loads(body)
+            if not isinstance(document, dict):
+                raise TypeError  # as any other answer that cannot be read
+            return document
 
     async def _send(
         self,
@@ -248,19 +275,26 @@ class Api:
         content_type: str = "application/json",
     ) -> aiohttp.ClientResponse:
         headers = {"Accept": accept or "application/json", "Content-Type": content_type}
-        request = await self._client.param_serialize(
-            method,
-            path,
-            query_params=list((query or {}).items()),
-            header_params=headers,
-            body=body,
-            auth_settings=["BearerToken"],
-        )
-        answer = await _patiently(self._client.call_api(*request, _request_timeout=timeout))
-        response: aiohttp.ClientResponse = answer.response
-        if response.status >= _FAILED:
-            raise _error(response, await _patiently(response.read()), f"{method} {path}")
-        return response
+        status = 0
+        try:
+            with _answered():
+                request = await self._client.param_serialize(
+                    method,
+                    path,
+                    query_params=list((query or {}).items()),
+                    header_params=headers,
+                    body=body,
+                    auth_settings=["BearerToken"],
+                )
+                answer = await self._client.call_api(*request, _request_timeout=timeout)
+                response: aiohttp.ClientResponse = answer.response
+                status = response.status
+                if status < _FAILED:
+                    return response
+                refusal = await response.read()
+        finally:
+            self._told(*call_of(method, path, watch="watch" in (query or {})), status)
+        raise _error(response, refusal, f"{method} {path}")
 
 
 def _selectors(fields: str | None, labels: str | None) -> dict[str, str]:
@@ -268,35 +302,65 @@ def _selectors(fields: str | None, labels: str | None) -> dict[str, str]:
     return {name: value for name, value in given.items() if value}
 
 
-async def _patiently(call: Any) -> Any:
-    """Await ``call``; whatever kept an answer from coming is ``Unanswered``."""
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Make ``Unanswered`` of whatever keeps an answer from coming, our own token included."""
     try:
-        return await call
-    except (TimeoutError, aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
+        yield
+    except (TimeoutError, aiohttp.ClientError, ConfigException, OSError, ValueError) as error:
         raise Unanswered(f"no answer from the API server ({type(error).__name__})") from error
 
 
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Make ``Unanswered`` of what the API server never says, but something before it may."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Unanswered("what answers for the API server cannot be read") from error
+
+
+async def _line(response: aiohttp.ClientResponse) -> bytes:
+    with _answered():
+        return await response.content.readline()
+
+
 def _event(line: bytes) -> WatchEvent:
-    document = orjson.loads(line)
-    event = WatchEvent(document["type"], document["object"])
-    if event.kind == "ERROR":
+    with _readable():
+        document = orjson.loads(line)  # a line that was cut off is none
+        event = WatchEvent(str(document["type"]), document["object"])
+        if event.kind != "ERROR":
+            event.object["metadata"]["resourceVersion"]
+            return event
         code, message = event.object.get("code", 0), str(event.object.get("message", ""))
-        raise _RAISED.get(code, Unanswered)(f"the watch ended: {message}")
-    return event
+    raise _RAISED.get(code, Unanswered)(f"the watch ended: {message}")
 
 
 def _error(response: aiohttp.ClientResponse, body: bytes, call: str) -> ApiError:
-    message = f"{call}: {_message(body) or f'HTTP {response.status}'}"
-    if response.status == _TOO_MANY or response.status >= _SERVER_ERROR:
+    status = _status(body)
+    message = f"{call}: {(status or {}).get('message') or f'HTTP {response.status}'}"
+    if response.status in _PASSING or response.status >= _SERVER_ERROR:
         return Unanswered(message, retry_after=_seconds(response.headers.get("Retry-After")))
+    if response.status == _NOT_FOUND and status is None:
+        # Not an object but its whole type is unknown: a CRD is missing, or the server is starting.
+        return Unserved(f"{message}: not served here")
+    if _is_terminating(status):
+        return Terminating(message)
     return _RAISED.get(response.status, Refused)(message)
 
 
-def _message(body: bytes) -> str:
+def _status(body: bytes) -> Document | None:
+    """Return the API server's own word on what failed, a ``metav1.Status``."""
     try:
-        return str(orjson.loads(body).get("message", ""))
-    except (orjson.JSONDecodeError, AttributeError):
-        return ""
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return document if isinstance(document, dict) and document.get("kind") == "Status" else None
+
+
+def _is_terminating(status: Document | None) -> bool:
+    causes = ((status or {}).get("details") or {}).get("causes") or ()
+    return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
 
 
 def _seconds(text: str | None) -> float | None:

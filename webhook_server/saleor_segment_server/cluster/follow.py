@@ -14,6 +14,7 @@ from saleor_segment_server.cluster.resources import Resource
 _FIRST = 0.5
 _CAP = 30.0
 _KEPT_OPEN = 300.0
+_SILENCE = 90.0  # the API server sends a bookmark each minute
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -31,6 +32,9 @@ class Follower:
         metadata_only: Leave everything but metadata on the server.
         listed: Called with all objects after each list.
         changed: Called with each event between lists; bookmarks are left out.
+        kept_open: Seconds after which a watch is ended and made anew from where it was.
+        silence: Seconds without a line after which a watch counts as dead.
+        first: Seconds before the first retry; they double with each that fails.
         spread: Random numbers from 0 to 1, for jitter.
     """
 
@@ -44,6 +48,9 @@ class Follower:
         metadata_only: bool = False,
         listed: Callable[[Sequence[Document]], Awaitable[None]],
         changed: Callable[[WatchEvent], Awaitable[None]],
+        kept_open: float = _KEPT_OPEN,
+        silence: float = _SILENCE,
+        first: float = _FIRST,
         spread: Callable[[], float] = random.random,
     ) -> None:
         self._api = api
@@ -53,6 +60,9 @@ class Follower:
         self._metadata_only = metadata_only
         self._listed = listed
         self._changed = changed
+        self._kept_open = kept_open
+        self._silence = silence
+        self._first = first
         self._spread = spread
         self._troubles = 0
         self.synced = False
@@ -66,9 +76,6 @@ class Follower:
         while True:
             try:
                 version = await self._follow(version)
-                self._troubles = 0
-            except Expired:
-                version = None
             except ApiError as error:
                 version = None
                 await self._back_off(error)
@@ -86,14 +93,18 @@ class Follower:
             since=version,
             fields=self._fields,
             metadata_only=self._metadata_only,
-            seconds=_KEPT_OPEN * (0.9 + 0.2 * self._spread()),
+            seconds=self._kept_open * (0.9 + 0.2 * self._spread()),
+            silence=self._silence,
         )
+        said = False
         async with aclosing(watch):
             async for event in watch:
-                self._troubles = 0
+                said, self._troubles = True, 0
                 version = str(event.object["metadata"]["resourceVersion"])
                 if event.kind != "BOOKMARK":
                     await self._changed(event)
+        if not said:  # else something that ends every watch at once would be asked without a pause
+            raise Unanswered("the watch ended without a line")
         return version
 
     async def _list(self) -> str:
@@ -108,10 +119,13 @@ class Follower:
         return listing.version
 
     async def _back_off(self, error: ApiError) -> None:
+        """Wait before listing anew: not at all the first time, longer and longer from then on."""
         self._troubles += 1
+        if self._troubles == 1 and isinstance(error, Expired):
+            return  # no fault of anyone's: nothing happened here for long
         asked = (error.retry_after or 0.0) if isinstance(error, Unanswered) else 0.0
-        delay = min(_CAP, _FIRST * 2.0 ** min(self._troubles - 1, 10))
-        delay = max(asked, delay * (0.5 + 0.5 * self._spread()))
+        delay = min(_CAP, self._first * 2.0 ** min(self._troubles - 1, 10))
+        delay = max(min(asked, _CAP), delay * (0.5 + 0.5 * self._spread()))
         if self._troubles > 1:  # a watch that breaks once is no news
             _log.warning(
                 "watch_failed", resource=self._resource.plural, why=str(error), again_in=delay

@@ -1,0 +1,208 @@
+"""The port ``Integrations`` on the API server."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from saleor_segment_operator.errors import Unavailable
+from saleor_segment_operator.kube.errors import translated
+from saleor_segment_operator.kube.events import Events
+from saleor_segment_operator.kube.resources import INTEGRATIONS, OPERATOR
+from saleor_segment_operator.kube.statuses import STATS, Part, differ, parts, pressing
+from saleor_segment_operator.reconcile.ports import Announcement
+from saleor_segment_operator.resource import FINALIZER, KIND, Integration, Key, Reason, Status
+from saleor_segment_server.cluster import Api, Conflict, Missing, Patch
+
+Document = Mapping[str, Any]
+
+_STATS_EVERY = 55.0
+"""Seconds between two writes of the figures alone: a little less than the minute after which they
+are measured again, which else would be skipped every second time."""
+_ATTEMPTS = 3
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class KubeIntegrations:
+    """The integrations of the cluster, or of some namespaces.
+
+    Their keys are listed once and kept in step by what a watch says, through ``saw`` and ``gone``;
+    what a pass acts on is always fetched anew.
+
+    Args:
+        api: Where they are.
+        namespaces: Where they are looked for; empty for everywhere.
+        instance: Which process tells of them: the pod's name.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        namespaces: Sequence[str],
+        *,
+        instance: str = OPERATOR,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._api = api
+        self._namespaces: Sequence[str | None] = tuple(namespaces) or (None,)
+        self._clock = clock
+        self._events = Events(api, instance=instance, clock=clock)
+        self._keys: dict[Key, None] = {}
+        self._listed = False
+        self._versions: dict[str, str] = {}
+        self._counted: dict[str, float] = {}
+
+    def saw(self, document: Document) -> None:
+        """Take note that a watch told of it: it exists."""
+        self._keys[_key(document)] = None
+
+    def gone(self, key: Key) -> None:
+        """Take note that it exists no longer."""
+        self._keys.pop(key, None)
+
+    async def keys(self) -> Sequence[Key]:
+        """Return the keys of all that exist; one that went unseen is dropped at its ``get``."""
+        if not self._listed:
+            for document in await self.list():
+                self.saw(document)
+            self._listed = True
+        return tuple(self._keys)
+
+    async def list(self) -> Sequence[Document]:
+        """Return the metadata of all as they are now."""
+        found: list[Document] = []
+        for namespace in self._namespaces:
+            with translated(f"{KIND}s of {namespace or 'all namespaces'}"):
+                listing = await self._api.list(INTEGRATIONS, namespace, metadata_only=True)
+            found += listing.items
+        return found
+
+    async def get(self, key: Key) -> Integration | None:
+        """Return it as it is now, or ``None`` where it is gone."""
+        document = await self._fetch(key)
+        if document is None:
+            self.gone(key)
+            return None
+        self.saw(document)
+        integration = Integration.parse(document)
+        self._versions[integration.uid] = str(document["metadata"]["resourceVersion"])
+        return integration
+
+    async def hold(self, integration: Integration) -> None:
+        """Add our finalizer: it cannot disappear before ``release``.
+
+        Raises:
+            Unavailable: It disappeared before, or is about to.
+        """
+        if not await self._finalize(integration, held=True):
+            raise Unavailable(Reason.STORE_UNAVAILABLE, "it was removed a moment ago")
+
+    async def release(self, integration: Integration) -> None:
+        """Remove our finalizer, and nobody else's."""
+        await self._finalize(integration, held=False)
+        self._versions.pop(integration.uid, None)
+        self._counted.pop(integration.uid, None)
+
+    async def publish(self, integration: Integration, status: Status) -> None:
+        """Make ``status`` its status, if it still is the same object.
+
+        What did not change is not sent; nor are figures that changed within the last minute, which
+        the next measurement sends.
+        """
+        old = parts(integration.status)
+        for manager, part in parts(status).items():
+            if not differ(old[manager], part):
+                continue
+            if manager == STATS and not self._is_due(integration.uid, old[manager], part):
+                continue
+            if not await self._apply(integration, manager, part):
+                return
+
+    async def announce(self, integration: Integration, announcement: Announcement) -> None:
+        """Tell of it as an Event; failing to is logged, never raised."""
+        version = self._versions.get(integration.uid)
+        await self._events.tell(integration, announcement, version=version)
+
+    async def _fetch(self, key: Key) -> Document | None:
+        with translated(_words(key)):
+            return await self._api.get(INTEGRATIONS, key.namespace, key.name)
+
+    async def _finalize(self, integration: Integration, *, held: bool) -> bool:
+        """Add or remove our finalizer; tell whether the object was there to be changed."""
+        key = integration.key
+        with translated(_words(key)):
+            for _ in range(_ATTEMPTS - 1):
+                try:
+                    return await self._try_finalize(integration, held=held)
+                except Conflict:
+                    continue  # somebody changed it between our two calls
+            return await self._try_finalize(integration, held=held)
+
+    async def _try_finalize(self, integration: Integration, *, held: bool) -> bool:
+        key = integration.key
+        document = await self._api.get(INTEGRATIONS, key.namespace, key.name)
+        if document is None or document["metadata"]["uid"] != integration.uid:
+            return False
+        metadata = document["metadata"]
+        there = list(metadata.get("finalizers") or ())
+        if (FINALIZER in there) == held:
+            return True
+        if held and "deletionTimestamp" in metadata:
+            return False  # the API server takes no new one then
+        wanted = [*there, FINALIZER] if held else [one for one in there if one != FINALIZER]
+        body = {
+            "metadata": {
+                "uid": integration.uid,
+                "resourceVersion": metadata["resourceVersion"],
+                "finalizers": wanted,
+            }
+        }
+        try:
+            await self._api.patch(
+                INTEGRATIONS, key.namespace, key.name, body, how=Patch.MERGE, manager=OPERATOR
+            )
+        except Missing:
+            return False
+        return True
+
+    def _is_due(self, uid: str, old: Part, new: Part) -> bool:
+        last = self._counted.get(uid)
+        return last is None or self._clock() - last >= _STATS_EVERY or pressing(old, new)
+
+    async def _apply(self, integration: Integration, manager: str, part: Part) -> bool:
+        """Apply a manager's part; tell whether the object is still the one it is about."""
+        key = integration.key
+        body = {
+            "apiVersion": INTEGRATIONS.api_version,
+            "kind": KIND,
+            "metadata": {"name": key.name, "namespace": key.namespace, "uid": integration.uid},
+            "status": part,
+        }
+        with translated(_words(key)):
+            try:
+                await self._api.patch(
+                    INTEGRATIONS,
+                    key.namespace,
+                    key.name,
+                    body,
+                    how=Patch.APPLY,
+                    subresource="status",
+                    manager=manager,
+                )
+            except (Conflict, Missing):  # an apply meets no other: it was deleted or made anew
+                _log.info("status_of_nobody", integration=str(key), uid=integration.uid)
+                return False
+        if manager == STATS:
+            self._counted[integration.uid] = self._clock()
+        return True
+
+
+def _key(document: Document) -> Key:
+    return Key(document["metadata"]["namespace"], document["metadata"]["name"])
+
+
+def _words(key: Key) -> str:
+    return f"{KIND} {key}"
