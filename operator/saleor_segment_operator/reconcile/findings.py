@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from saleor_segment_operator.reconcile import app as apps
 from saleor_segment_operator.reconcile.plan import Plan
+from saleor_segment_operator.reconcile.recovered import missing
 from saleor_segment_operator.reconcile.state import (
     Desired,
     Observed,
@@ -16,6 +17,7 @@ from saleor_segment_operator.resource import (
     Integration,
     Invalid,
     Reason,
+    RecoveryStatus,
     ready,
 )
 from saleor_segment_operator.servers import Totals
@@ -36,6 +38,7 @@ def of(
         _webhooks(desired, plan),
         _write_key(desired, seen),
         delivering(seen),
+        recovered(seen.integration.status.recovery),
         suspended(seen.integration),
         public_url(seen, desired.webhook_url),
     )
@@ -186,6 +189,25 @@ def delivering(seen: Observed) -> Finding:
         message = f"Events are kept and tried again by themselves: {totals.waiting}"
         return Finding(name, _FALSE, Reason.SEGMENT_UNAVAILABLE, message)
     return Finding(name, _TRUE, Reason.SENDING, "Segment accepts what is sent.")
+
+
+def recovered(status: RecoveryStatus | None) -> Finding:
+    """Say whether what Saleor gave up came back."""
+    name = ConditionType.DELIVERIES_RECOVERED
+    if status is None:
+        message = "Saleor was not asked yet what it gave up."
+        return Finding(name, _UNKNOWN, Reason.WAITING, message)
+    if status.hindrance is not None:
+        message = f"What Saleor gave up cannot be brought back now: {status.hindrance}"
+        return Finding(name, _UNKNOWN, Reason.RECOVERY_HINDERED, message)
+    if status.missing:
+        message = missing(status.missing, status.why)
+        return Finding(name, _FALSE, Reason.DELIVERIES_MISSING, message)
+    if status.resending:
+        message = f"Saleor sends again what it had given up, signed anew: {status.resending}."
+        return Finding(name, _FALSE, Reason.RESENDING, message)
+    message = "Nothing that Saleor gave up is missing, of the 14 days that it keeps."
+    return Finding(name, _TRUE, Reason.NOTHING_MISSING, message)
 
 
 def public_url(seen: Observed, webhook_url: str | None) -> Finding:

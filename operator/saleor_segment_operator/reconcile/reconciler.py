@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import structlog
@@ -15,23 +15,29 @@ from saleor_segment_operator.reconcile.observe import Observer
 from saleor_segment_operator.reconcile.pace import Pace
 from saleor_segment_operator.reconcile.plan import plan
 from saleor_segment_operator.reconcile.ports import Integrations, Pipelines, Secrets
+from saleor_segment_operator.reconcile.recovery import Recovery, Shops
 from saleor_segment_operator.reconcile.report import (
     newly_dead,
     report,
     report_delivery,
     report_farewell,
     report_problem,
+    report_recovery,
 )
 from saleor_segment_operator.reconcile.retire import Farewell, retire
 from saleor_segment_operator.reconcile.state import Desired, Observed, Problem
 from saleor_segment_operator.reconcile.write_keys import Probe, WriteKeys
-from saleor_segment_operator.resource import Integration, Invalid, Key, Reason, Spec, Status
-from saleor_segment_operator.saleor import Saleor
+from saleor_segment_operator.resource import (
+    Integration,
+    Invalid,
+    Key,
+    Reason,
+    RecoveryStatus,
+    Spec,
+    Status,
+)
 from saleor_segment_operator.servers import Servers
 from saleor_segment_operator.settings import ReconcileSettings
-
-Shops = Callable[[str], Awaitable[Saleor]]
-"""Returns the client of the shop at an API address."""
 
 _REPLICA_LAG = 0.5
 """Seconds for which Saleor may answer from a replica that does not know yet what was changed: what
@@ -96,6 +102,18 @@ class Reconciler:
         )
         self._pace = Pace(resync=settings.resync.total_seconds(), random=spread)
         self._turns: dict[Key, asyncio.Lock] = {}
+        self.recovery = Recovery(
+            integrations=integrations,
+            secrets=secrets,
+            pipelines=pipelines,
+            saleor=saleor,
+            servers=servers,
+            publish=self._publish_recovery,
+            public_url=settings.public_url,
+            clock=clock,
+            spread=spread,
+        )
+        """Brings back what Saleor gave up, while its ``run`` does."""
         self._farewells: dict[str, datetime] = {}
         self.orphaned = 0
         """Integrations that were let go although Saleor could not be cleaned up."""
@@ -114,6 +132,18 @@ class Reconciler:
             seen = await self._observer.observe_ours(integration)
             await self._publish(integration, report_delivery(seen, moment(self._clock)))
             await self._tell_of_dead(seen)
+            self.recovery.notice(seen)
+
+    async def _publish_recovery(
+        self, integration: Integration, renew: Callable[[RecoveryStatus | None], RecoveryStatus]
+    ) -> None:
+        """Change what the status says of recovery, between two passes."""
+        async with self._turns.setdefault(integration.key, asyncio.Lock()):
+            now = await self._integrations.get(integration.key)
+            if now is None or now.uid != integration.uid or now.deleting is not None:
+                return
+            fresh = renew(now.status.recovery)
+            await self._publish(now, report_recovery(now.status, fresh, moment(self._clock)))
 
     async def _reconcile(self, key: Key) -> float | None:
         integration: Integration | None = None
@@ -154,6 +184,7 @@ class Reconciler:
         outcome = await self._actor.act(Stage(seen, desired, saleor), planned.lanes)
         await self._publish(integration, report(desired, seen, planned, outcome.failures, now))
         await self._tell_of_dead(seen)
+        self.recovery.notice(seen, planned)
         return self._next(seen, outcome, planned.look_again, obstacle=planned.obstacle)
 
     async def _farewell(self, integration: Integration) -> float | None:

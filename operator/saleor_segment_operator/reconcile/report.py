@@ -18,6 +18,7 @@ from saleor_segment_operator.resource import (
     Finding,
     Integration,
     Reason,
+    RecoveryStatus,
     SaleorStatus,
     SegmentStatus,
     Status,
@@ -72,6 +73,20 @@ def report_delivery(seen: Observed, now: datetime) -> Status:
                 for condition in status.conditions
             ),
             "delivery": _delivery(seen.totals),
+        }
+    )
+
+
+def report_recovery(status: Status, recovery: RecoveryStatus, now: datetime) -> Status:
+    """Return the status with what became of given up deliveries, and all else as it was."""
+    fresh = findings.recovered(recovery)
+    return status.model_copy(
+        update={
+            "recovery": recovery,
+            "conditions": tuple(
+                _renewed(condition, fresh if condition.type is fresh.type else None, now)
+                for condition in status.conditions
+            ),
         }
     )
 

@@ -25,6 +25,7 @@ from saleor_segment_operator.resource.reasons import Reason
 from saleor_segment_operator.resource.spec import DeletionPolicy, Spec
 from saleor_segment_operator.resource.status import (
     DeliveryStatus,
+    RecoveryStatus,
     SaleorStatus,
     SegmentStatus,
     Status,
@@ -48,6 +49,7 @@ __all__ = [
     "Invalid",
     "Key",
     "Reason",
+    "RecoveryStatus",
     "SaleorStatus",
     "SegmentStatus",
     "Spec",

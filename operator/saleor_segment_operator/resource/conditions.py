@@ -37,6 +37,8 @@ class ConditionType(StrEnum):
     """Segment accepts what is sent."""
     SUSPENDED = "Suspended"
     """``spec.suspend`` is set: events are kept and Saleor is left as it is."""
+    DELIVERIES_RECOVERED = "DeliveriesRecovered"
+    """Nothing that Saleor gave up is missing: what it could not deliver was brought back."""
     PUBLIC_URL_REACHABLE = "PublicUrlReachable"
     """Saleor reaches the webhook URL: at least one delivery came through it."""
 

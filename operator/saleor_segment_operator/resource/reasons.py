@@ -24,6 +24,11 @@ class Reason(StrEnum):
     """Segment accepts what is sent, or nothing waits. Nothing to do."""
     DELIVERY_RECEIVED = "DeliveryReceived"
     """A delivery of Saleor came through the public URL. Nothing to do."""
+    NOTHING_MISSING = "NothingMissing"
+    """All that Saleor gave up came back, as far as Saleor still keeps it. Nothing to do."""
+    RECOVERED = "Recovered"
+    """Deliveries that Saleor had given up, as while no server ran, were brought back and are sent
+    like any other. Nothing to do."""
     NOT_SUSPENDED = "NotSuspended"
     """``spec.suspend`` is false. Nothing to do."""
 
@@ -42,6 +47,12 @@ class Reason(StrEnum):
     NOTHING_RECEIVED = "NothingReceived"
     """No delivery has come yet. Place an order; if it stays, check that Saleor reaches the public
     URL and that no redirect, firewall or SSRF filter is in between."""
+    RESENDING = "Resending"
+    """Saleor sends deliveries again that it had given up, signed anew: the shop's key had changed.
+    Wait up to six minutes."""
+    RECOVERY_HINDERED = "RecoveryHindered"
+    """What Saleor gave up cannot be brought back now: the message says why. It is tried again by
+    itself, and Saleor keeps it for 14 days."""
     DELETING = "Deleting"
     """The integration is being deleted: the message says what it waits for."""
 
@@ -125,6 +136,10 @@ class Reason(StrEnum):
     KEYS_UNREADABLE = "KeysUnreadable"
     """The shop's public keys could never be read, so none of its deliveries could be checked. It is
     tried again by itself; let the operator through to the address the message names."""
+
+    DELIVERIES_MISSING = "DeliveriesMissing"
+    """Deliveries that Saleor gave up could not be brought back: the message says why and what can
+    be done."""
 
     # Servers and stores.
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, Field, ValidationError
 
 from saleor_segment_operator.resource.conditions import Condition, ConditionType
-from saleor_segment_operator.resource.text import Address, Short
+from saleor_segment_operator.resource.text import Address, Prose, Short
 from saleor_segment_server.contract import Event
 from saleor_segment_server.contract.model import Model
 
@@ -61,6 +61,25 @@ class DeliveryStatus(Model):
     """When Segment last accepted a batch."""
 
 
+class RecoveryStatus(Model):
+    """What became of deliveries that Saleor gave up: it tries for 310 s, and keeps them 14 days."""
+
+    checked_at: AwareDatetime | None = None
+    """When Saleor was last asked for what it gave up, and all of that was seen to."""
+    recovered: Count = 0
+    """How many deliveries were brought back since the integration began."""
+    resending: Count = 0
+    """How many deliveries Saleor is sending again, because their signatures no longer verify."""
+    missing: Count = 0
+    """How many deliveries could not be brought back, of those that Saleor still keeps."""
+    open_since: AwareDatetime | None = None
+    """When the oldest delivery was made that is missing or being sent again; none is older."""
+    why: Prose | None = None
+    """Why deliveries are missing, and what to do about it."""
+    hindrance: Prose | None = None
+    """Why the last look could not be finished, where it could not."""
+
+
 class Status(Model):
     """What the operator found and did."""
 
@@ -79,6 +98,8 @@ class Status(Model):
     """Where events go."""
     delivery: DeliveryStatus | None = None
     """Totals over all servers; absent while one of them cannot be asked."""
+    recovery: RecoveryStatus | None = None
+    """What became of deliveries that Saleor gave up; absent until Saleor was first asked."""
 
     @classmethod
     def parse(cls, document: Any) -> "Status":

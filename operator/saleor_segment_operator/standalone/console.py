@@ -60,7 +60,7 @@ class Console:
     def _line(self, subject: Key | str, what: str, status: str, reason: str, message: str) -> None:
         moment = time.strftime("%H:%M:%S", time.localtime(self._clock()))
         words = " ".join(message.split())
-        line = f"{moment}  {subject!s:<24}  {what:<18}  {status:<7}  {reason:<20}  {words}"
+        line = f"{moment}  {subject!s:<24}  {what:<19}  {status:<7}  {reason:<20}  {words}"
         try:
             self._stream.write(line.rstrip() + "\n")
             self._stream.flush()

@@ -106,6 +106,7 @@ class _Operator:
             async with asyncio.TaskGroup() as group:
                 following = group.create_task(self._feed.run())
                 group.create_task(keep_measuring(self._reconciler, self._integrations, stop))
+                group.create_task(self._reconciler.recovery.run(stop))
                 await self._queue.run(stop)
                 following.cancel()
 

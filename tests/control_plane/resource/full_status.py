@@ -8,6 +8,7 @@ from saleor_segment_operator.resource import (
     ConditionType,
     DeliveryStatus,
     Reason,
+    RecoveryStatus,
     SaleorStatus,
     SegmentStatus,
     Status,
@@ -47,5 +48,14 @@ FULL = Status(
     ),
     delivery=DeliveryStatus(
         pending=7, dead_lettered=1, oldest_pending_since=NOON, last_delivered_at=NOON
+    ),
+    recovery=RecoveryStatus(
+        checked_at=NOON,
+        recovered=12,
+        resending=1,
+        missing=2,
+        open_since=NOON,
+        why="Saleor has their bodies no longer",
+        hindrance="No server is ready.",
     ),
 )
