@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from saleor_segment_operator.errors import StartError, Unavailable
-from saleor_segment_operator.resource import Integration, Invalid, Key
+from saleor_segment_operator.resource import Key
+from saleor_segment_operator.resource.named import SecretName, named_secrets
 from saleor_segment_operator.standalone.console import Console
 from saleor_segment_operator.standalone.folder import FolderSecrets
 from saleor_segment_operator.standalone.integrations import FolderIntegrations
-from saleor_segment_operator.standalone.manifests import ManifestFiles, SecretName
+from saleor_segment_operator.standalone.manifests import ManifestFiles
 from saleor_segment_server.errors import DocumentUnreadable
 
 _LOOK_EVERY = 0.25  # a rotated key has two seconds to be in use; a change is seen in two looks
@@ -95,7 +96,7 @@ class Feed:
     async def _tell(self, changed: set[SecretName]) -> None:
         for key in await self._integrations.keys():
             integration = await self._integrations.get(key)
-            if integration is not None and _named_secrets(integration) & changed:
+            if integration is not None and named_secrets(integration) & changed:
                 self._changed(key)
 
     def _say(self, broken: str | None) -> None:
@@ -115,16 +116,3 @@ def _differing(
     after: Mapping[SecretName, Mapping[str, bytes]],
 ) -> set[SecretName]:
     return {name for name in {*before, *after} if before.get(name) != after.get(name)}
-
-
-def _named_secrets(integration: Integration) -> set[SecretName]:
-    spec = integration.spec
-    if isinstance(spec, Invalid):
-        return set()
-    app = spec.saleor.app
-    names = {spec.segment.write_key_secret_ref.name}
-    if app.managed is not None:
-        names.add(app.managed.credentials_secret_ref.name)
-    if app.existing is not None:
-        names.add(app.existing.token_secret_ref.name)
-    return {(integration.key.namespace, name) for name in names}
