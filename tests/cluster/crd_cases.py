@@ -13,6 +13,18 @@ SMALLEST: Spec = {
     "saleor": {"apiUrl": "https://shop.example.com/graphql/", "app": STAFF},
     "segment": {"writeKeySecretRef": {"name": "segment"}},
 }
+EVERYTHING: Spec = {
+    "saleor": {
+        "apiUrl": "http://saleor-api.shop.svc:8000/graphql/",
+        "publicUrl": "https://shop.example.com",
+        "app": {"existing": {"tokenSecretRef": {"name": "my-app", "key": "saleor"}}},
+    },
+    "segment": {"writeKeySecretRef": {"name": "segment", "key": "eu"}, "region": "EU"},
+    "events": ["ORDER_REFUNDED", "ORDER_CREATED"],
+    "tracking": {"anonymousIdKey": "ajs_anonymous_id"},
+    "suspend": True,
+    "deletionPolicy": "Orphan",
+}
 IMMUTABLE = "is immutable: delete this integration and create it anew with the right "
 
 

@@ -102,13 +102,20 @@ class Integration:
 def parse_spec(document: Any) -> Spec | Invalid:
     """Read a spec, or say what is wrong with it, naming fields but no values."""
     try:
-        return Spec.model_validate({} if document is None else document)
+        return Spec.model_validate({} if document is None else _without_nulls(document))
     except ValidationError as error:
         found = [
             Violation(("spec", *each["loc"]), _message(each))
             for each in error.errors(include_input=False, include_url=False)
         ]
         return Invalid(tuple(each for each in found if not _follows(each, found)))
+
+
+def _without_nulls(value: Any) -> Any:
+    """Leave out what is null: it means absent, as the API server has it."""
+    if not isinstance(value, Mapping):
+        return value
+    return {name: _without_nulls(each) for name, each in value.items() if each is not None}
 
 
 def _follows(violation: Violation, others: Sequence[Violation]) -> bool:

@@ -1,0 +1,195 @@
+"""The API server and the model refuse the same specs: standalone has the model alone."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from saleor_segment_operator.resource import Invalid, Spec, parse_spec
+from saleor_segment_server.contract import Event
+from tests.cluster.crd_api import Api, installed
+from tests.cluster.crd_cases import EVERYTHING, changed
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="module")
+def api(plane: Any, kubectl: Any) -> Iterator[Api]:
+    with installed(plane, kubectl, "crd-agreement") as api:
+        yield api
+
+
+def places(value: dict[str, Any], path: str = "spec") -> Iterator[str]:
+    for name, each in value.items():
+        yield f"{path}.{name}"
+        if isinstance(each, dict):
+            yield from places(each, f"{path}.{name}")
+
+
+_STRANGE = (None, 0, 1.5, True, "", "x", [], ["x"], [None], {}, {"strange": "x"})
+
+
+@pytest.mark.parametrize("place", [*places(EVERYTHING), "spec.segment.endpoint"])
+def test_a_value_of_another_kind_is_refused_by_both_or_neither(api: Api, place: str) -> None:
+    for value in _STRANGE:
+        spec = put(place, value)
+        answer = api.tried(spec, strict=True)
+        assert answer.status_code in {201, 400, 422}, answer.text
+        refused = isinstance(parse_spec(spec), Invalid)
+        assert (answer.status_code != 201) == refused, (value, answer.text)
+
+
+def put(place: str, value: Any) -> Any:
+    """Return everything with this value at a place, ``None`` included."""
+    spec = changed(place, "x", EVERYTHING)
+    *parents, last = place.split(".")[1:]
+    inner = spec
+    for name in parents:
+        inner = inner[name]
+    inner[last] = value
+    return spec
+
+
+_NAMES = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,9}[a-z0-9])?(\.[a-z0-9]{1,5})?", fullmatch=True)
+_KEYS = st.from_regex(r"\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]{0,9}", fullmatch=True)
+_TEXTS = st.from_regex(r"[A-Za-z0-9_.:-]{1,128}", fullmatch=True)
+_HOSTS = st.from_regex(r"https?://[a-z0-9.-]{1,9}(:[0-9]{1,4})?", fullmatch=True)
+
+
+def _some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+_REFERENCES = st.fixed_dictionaries({"name": _NAMES}, optional={"key": _KEYS})
+_APPS = st.fixed_dictionaries({"credentialsSecretRef": st.fixed_dictionaries({"name": _NAMES})})
+_TOKENS = st.fixed_dictionaries({"tokenSecretRef": _REFERENCES})
+_SALEORS = st.builds(
+    lambda url, app, more: {"apiUrl": f"{url}/graphql/", "app": app, **more},
+    _HOSTS,
+    _APPS.map(lambda app: {"managed": app}) | _TOKENS.map(lambda app: {"existing": app}),
+    _some(publicUrl=_HOSTS),
+)
+_TARGETS = _some(region=st.sampled_from(["US", "EU"])) | _some(endpoint=_HOSTS)
+_SEGMENTS = st.builds(lambda key, more: {"writeKeySecretRef": key, **more}, _REFERENCES, _TARGETS)
+_SPECS = st.builds(
+    lambda saleor, segment, more: {"saleor": saleor, "segment": segment, **more},
+    _SALEORS,
+    _SEGMENTS,
+    _some(
+        events=st.lists(st.sampled_from([*map(str, Event)]), min_size=1, unique=True),
+        tracking=_some(anonymousIdKey=_TEXTS),
+        suspend=st.booleans(),
+        deletionPolicy=st.sampled_from(["Delete", "Orphan"]),
+    ),
+)
+
+
+@settings(
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(spec=_SPECS)
+def test_any_spec_that_the_model_takes_is_stored_as_the_model_reads_it(
+    api: Api, spec: dict[str, Any]
+) -> None:
+    read = parse_spec(spec)
+    assert isinstance(read, Spec), str(read)
+    answer = api.tried(spec, strict=True)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["spec"] == read.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+_PARTS = {
+    "scheme": ["http://", "HTTPS://", "https:/", "https:", "ftp://", "//", "/", ""],
+    "user": ["me@", "me:pw@", "a@b@", ":@", "@", "%zz@", "a b@"],
+    "host": [
+        *[
+            "LOCALHOST",
+            "a_b",
+            "10.0.0.1",
+            "[::1]",
+            "[::ffff:10.0.0.1]",
+            ".",
+            "-",
+            "a..b",
+            "graphql",
+        ],
+        *["[fe80::1%25eth0]", "[1::2::3]", "[10.0.0.1]", "[::1", "::1", "", "ü", "a%41", "a b"],
+        *["a\\b", "a;b", "a,b", "a'b", "\t", "a\n"],
+    ],
+    "port": [":80", ":0", ":00080", ":65535", ":65536", ":99999", ":", ":x", ":1:2", ":-1", ":٣"],
+    "path": ["/", "//", "/a/", "/%20/", "/@/", "/:/", "/;/", "/\\/", "/[x]/", "/../", "/&/", '/"/'],
+    "dirt": [
+        "/%zz/",
+        "/%/",
+        "/ä/",
+        "/ /",
+        "/\t/",
+        "/\n/",
+        "/\x7f/",
+        "?",
+        "#",
+        "?a=b",
+        "#a@b",
+        "/?/a",
+    ],
+    "end": ["", "/", "/graphql", "/graphql/", "graphql/", "/GRAPHQL/", "/graphql/\n", "/graphql/ "],
+}
+_USUAL = {"scheme": "https://", "host": "shop.example.com"}
+_ODD = [(part, value) for part, values in _PARTS.items() for value in values]
+_FIELDS = {
+    "spec.saleor.apiUrl": "/graphql/",
+    "spec.saleor.publicUrl": "",
+    "spec.segment.endpoint": "",
+}
+
+
+def url_of(odd: list[tuple[str, str]], end: str) -> str:
+    given_parts = {**_USUAL, "end": end, **dict(odd)}
+    return "".join(given_parts.get(part, "") for part in _PARTS)
+
+
+def agree(api: Api, field: str, value: str) -> bool:
+    """Whether API server and model say the same of this value."""
+    spec = changed(field, value)
+    answer = api.tried(spec)
+    assert answer.status_code in {201, 422}, answer.text
+    return (answer.status_code == 422) == isinstance(parse_spec(spec), Invalid)
+
+
+@pytest.mark.parametrize(("field", "end"), _FIELDS.items())
+def test_an_odd_url_is_refused_by_both_or_neither(api: Api, field: str, end: str) -> None:
+    urls = [url_of([odd], end) for odd in _ODD]
+    assert [url for url in urls if not agree(api, field, url)] == []
+
+
+@pytest.mark.parametrize(("field", "end"), _FIELDS.items())
+@settings(
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(odd=st.lists(st.sampled_from(_ODD), min_size=2, max_size=3))
+def test_any_url_is_refused_by_both_or_neither(
+    api: Api, field: str, end: str, odd: list[tuple[str, str]]
+) -> None:
+    assert agree(api, field, url_of(odd, end))
+
+
+@pytest.mark.parametrize(
+    "field", ["spec.segment.writeKeySecretRef.name", "spec.segment.writeKeySecretRef.key"]
+)
+@settings(
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(text=st.text("abAZ09.-_/ \n", max_size=8))
+def test_any_reference_is_refused_by_both_or_neither(api: Api, field: str, text: str) -> None:
+    assert agree(api, field, text)
