@@ -22,6 +22,8 @@ _RENEWALS = 5
 """How often the Lease is renewed within its duration; no call may take longer than that either."""
 _DEADLINE = 2 / 3
 """The part of the duration after which we stop unless a renewal was answered."""
+_HASTE = 0.2
+"""The part of the usual pause after a renewal that was not confirmed."""
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -95,10 +97,11 @@ class Lease:
         Raises:
             Lost: It is another's, or could become so before we knew.
         """
+        haste = 1.0
         while True:
-            await self._pause()
+            await self._pause(haste)
             if self.held:
-                await self._attempt(self._renew)
+                haste = 1.0 if await self._attempt(self._renew) else _HASTE
             if not self.held:
                 raise Lost("leadership is lost: no renewal of the Lease was confirmed in time")
 
@@ -134,7 +137,7 @@ class Lease:
         if self.holder != self._identity:  # else an earlier renewal of ours came through after all
             self._renewed = None
             raise Lost(f"leadership is lost: {self.holder or 'another'} has taken the Lease")
-        return False
+        return await self._write(self._identity)
 
     def _is_free(self) -> bool:
         if self.holder in {None, self._identity}:
@@ -193,5 +196,5 @@ class Lease:
     def _spec(self) -> dict[str, Any]:
         return dict(self._document.get("spec") or {})
 
-    async def _pause(self) -> None:
-        await asyncio.sleep(self._duration / _RENEWALS * (0.8 + 0.4 * self._spread()))
+    async def _pause(self, haste: float = 1.0) -> None:
+        await asyncio.sleep(self._duration / _RENEWALS * haste * (0.8 + 0.4 * self._spread()))
