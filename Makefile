@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 help: ## show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: .venv/ready .venv/peer/ready ## create the virtual environment with the locked packages
 
@@ -24,7 +24,11 @@ demo: .venv/ready ## a shop's day, end to end, on this machine
 	$(BIN)/python -m tests.system.demo
 
 test: .venv/ready .venv/peer/ready ## run the whole test suite
+	@$(BIN)/python -m tests.cluster.plane.build --if-possible
 	$(BIN)/python -m pytest $(ARGS)
+
+control-plane: .venv/ready ## build the control plane of the cluster tests, once
+	$(BIN)/python -m tests.cluster.plane.build
 
 lint: .venv/ready ## ruff, mypy, import laws, layout
 	$(BIN)/ruff check .
@@ -44,4 +48,4 @@ lock: .venv/ready ## write the lock files anew from pyproject.toml
 bench: .venv/ready .venv/peer/ready ## measure, and write docs/bench/
 	$(BIN)/python -m tests.bench $(ARGS)
 
-.PHONY: help venv demo test lint lock bench
+.PHONY: help venv demo test control-plane lint lock bench

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 HERE = Path(__file__).parent
 KUBERNETES = "v1.37.2"
 """The release that ``kubernetes/go.mod`` requires; a test holds them together."""
@@ -76,7 +78,7 @@ def find(environment: Mapping[str, str]) -> Path:
     raise Missing(_remedy())
 
 
-def ensure(environment: Mapping[str, str], say: Callable[[str], None] = print) -> Path:
+def ensure(environment: Mapping[str, str], say: Callable[[str], None]) -> Path:
     """Return the folder with the programs, built first where they are not there.
 
     Raises:
@@ -146,13 +148,26 @@ def _build(program: Program, folder: Path, say: Callable[[str], None]) -> None:
     say(f"built {program.name} in {time.monotonic() - began:.0f} s")
 
 
-def main() -> None:
+@click.command(help="Build the control plane of the cluster tests, where it is not there.")
+@click.option("--if-possible", is_flag=True, help="Succeed where it cannot be built, saying why.")
+def main(*, if_possible: bool) -> None:
     """Build what is not there."""
     try:
-        folder = ensure(os.environ, lambda line: print(line, flush=True))
+        folder = ensure(os.environ, click.echo)
     except Missing as missing:
-        sys.exit(f"no control plane: {missing}")
-    print(f"the control plane is in {folder}")
+        click.echo(f"no control plane: {missing}", err=True)
+        sys.exit(0 if if_possible else 1)
+    except subprocess.CalledProcessError as failed:
+        click.echo(f"no control plane: {_unbuilt(failed)}", err=True)
+        sys.exit(0 if if_possible else 1)
+    click.echo(f"the control plane is in {folder}")
+
+
+def _unbuilt(failed: subprocess.CalledProcessError) -> str:
+    return (
+        f"go build ended with {failed.returncode}, see above: mend that, or set KUBEBUILDER_ASSETS "
+        "to a folder with kube-apiserver, kube-controller-manager and etcd"
+    )
 
 
 if __name__ == "__main__":

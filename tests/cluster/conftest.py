@@ -1,0 +1,60 @@
+"""A control plane for each process of the suite that comes to a cluster test."""
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.helm import Helm
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.plane import build
+from tests.cluster.plane.control_plane import ControlPlane
+
+_HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(_HERE) and "plane" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.cluster)
+
+
+@pytest.fixture(scope="session")
+def plane(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ControlPlane]:
+    folder = tmp_path_factory.mktemp("control-plane") / "run"
+    with ControlPlane(_programs(pytestconfig), folder) as plane:
+        yield plane
+
+
+@pytest.fixture(scope="session")
+def kubectl(plane: ControlPlane) -> Kubectl:
+    return Kubectl(plane.kubeconfig)
+
+
+@pytest.fixture(scope="session")
+def helm(plane: ControlPlane) -> Helm:
+    return Helm(plane.kubeconfig)
+
+
+@pytest.fixture
+async def namespace(kubectl: Kubectl) -> AsyncIterator[str]:
+    name = f"test-{secrets.token_hex(4)}"
+    await kubectl.run("create", "namespace", name)
+    # Pods need both; the controller manager makes them.
+    for made in ("serviceaccount/default", "configmap/kube-root-ca.crt"):
+        await kubectl.within(name).wait(made, "create")
+    yield name
+    await kubectl.run("delete", "namespace", name, "--wait=false")
+
+
+def _programs(config: pytest.Config) -> Path:
+    try:
+        return build.find(os.environ)
+    except build.Missing as missing:
+        if config.getoption("--require-cluster"):
+            pytest.fail(f"no control plane: {missing}", pytrace=False)
+        pytest.skip(f"no control plane: {missing}")
