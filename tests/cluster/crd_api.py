@@ -1,10 +1,12 @@
 """The API server as the tests of the definition see it."""
 
+import asyncio
 import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,14 +14,21 @@ import httpx
 from saleor_segment_operator.resource import GROUP, KIND, VERSION
 from saleor_segment_operator.resource.crd import NAME, PLURAL
 from tests.agreement.layout import ROOT
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.plane.control_plane import ControlPlane
 
 
 class Api:
     """The API server as an administrator, in a namespace with the definition installed."""
 
-    def __init__(self, client: httpx.Client, namespace: str) -> None:
+    def __init__(self, client: httpx.Client, kubectl: Kubectl) -> None:
         self._client = client
-        self._objects = f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}"
+        self._kubectl = kubectl
+        self._objects = f"/apis/{GROUP}/{VERSION}/namespaces/{kubectl.namespace}/{PLURAL}"
+
+    def kubectl(self, *arguments: str | Path) -> str:
+        """Run kubectl in the namespace; no loop is needed here but for this."""
+        return asyncio.run(self._kubectl.run(*arguments))
 
     def tried(self, spec: Any, before: Any = None, *, strict: bool = False) -> httpx.Response:
         """Give a spec, anew or in place of another, and keep nothing of it.
@@ -90,18 +99,18 @@ class Api:
 
 
 @contextmanager
-def installed(plane: Any, kubectl: Any, namespace: str) -> Iterator[Api]:
+def installed(plane: ControlPlane, kubectl: Kubectl, namespace: str) -> Iterator[Api]:
     """Install the definition, and have a namespace for the time of a ``with``."""
-    kubectl("apply", "-f", str(ROOT / "crds"))
-    kubectl("wait", "--for=condition=Established", f"crd/{NAME}", "--timeout=30s")
-    kubectl("create", "namespace", namespace)
     with httpx.Client(
         base_url=plane.api_url,
         verify=ssl.create_default_context(cafile=plane.ca),
         headers={"Authorization": f"Bearer {plane.admin_token}"},
     ) as client:
-        api = Api(client, namespace)
+        api = Api(client, kubectl.within(namespace))
+        api.kubectl("apply", "-f", ROOT / "crds")
+        api.kubectl("wait", "--for=condition=Established", f"crd/{NAME}", "--timeout=30s")
         api.wait_until_served()
-        assert GROUP in kubectl("api-resources")  # and kubectl forgets what it saw before
+        assert GROUP in api.kubectl("api-resources")  # and kubectl forgets what it saw before
+        api.kubectl("create", "namespace", namespace)
         yield api
-    kubectl("delete", "namespace", namespace, "--wait=false")
+        api.kubectl("delete", "namespace", namespace, "--wait=false")

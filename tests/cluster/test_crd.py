@@ -13,16 +13,16 @@ from saleor_segment_operator.resource import GROUP, KIND, Spec, parse_spec
 from tests.agreement.layout import ROOT
 from tests.cluster.crd_api import Api, installed
 from tests.cluster.crd_cases import CASES, EVERYTHING, SMALLEST, STAFF, TOKEN, Case, changed
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.plane.control_plane import ControlPlane
 from tests.control_plane.resource.full_status import FULL
-
-pytestmark = pytest.mark.cluster
 
 NAMESPACE = "crd"
 PLANTED = "planted"
 
 
 @pytest.fixture(scope="module")
-def api(plane: Any, kubectl: Any) -> Iterator[Api]:
+def api(plane: ControlPlane, kubectl: Kubectl) -> Iterator[Api]:
     with installed(plane, kubectl, NAMESPACE) as api:
         yield api
 
@@ -103,21 +103,21 @@ def test_the_conditions_of_two_managers_live_side_by_side(api: Api) -> None:
         ("ssi.status.delivery", ["pending\t<integer> -required-", "accepted and not yet sent"]),
     ],
 )
-def test_kubectl_explains_it(api: Api, kubectl: Any, path: str, words: list[str]) -> None:
-    text = kubectl("explain", path)
+def test_kubectl_explains_it(api: Api, path: str, words: list[str]) -> None:
+    text = api.kubectl("explain", path)
     assert [each for each in words if each not in text] == []
 
 
-def test_kubectl_lists_what_matters_and_more_on_demand(api: Api, kubectl: Any) -> None:
+def test_kubectl_lists_what_matters_and_more_on_demand(api: Api) -> None:
     api.create(changed("segment.region", "EU"), name="listed")
     status = FULL.document()
     delivered = datetime.now(UTC) - timedelta(hours=3, minutes=30)
     status["delivery"]["lastDeliveredAt"] = delivered.isoformat()
     api.put_status("listed", status)
-    head, row = listed(kubectl("-n", NAMESPACE, "get", "ssi", "listed"))
+    head, row = listed(api.kubectl("get", "ssi", "listed"))
     assert head == ["NAME", "SALEOR", "READY", "REASON", "PENDING", "AGE"]
     assert row[:-1] == ["listed", "https://shop.example.com/graphql/", "True", "Reconciled", "7"]
-    head, row = listed(kubectl("-n", NAMESPACE, "get", "ssi", "listed", "-o", "wide"))
+    head, row = listed(api.kubectl("get", "ssi", "listed", "-o", "wide"))
     assert head[6:] == ["APP", "REGION", "LAST DELIVERED", "MESSAGE"]
     assert row[6:] == ["QXBwOjE=", "EU", "3h30m", FULL.conditions[0].message]
 
@@ -126,9 +126,9 @@ def listed(output: str) -> list[list[str]]:
     return [re.split(r"\s{2,}", line.strip()) for line in output.splitlines()]
 
 
-def test_kubectl_finds_it_by_its_category(api: Api, kubectl: Any) -> None:
+def test_kubectl_finds_it_by_its_category(api: Api) -> None:
     api.create(SMALLEST, name="grouped")
-    assert f"{KIND.lower()}.{GROUP}/grouped" in kubectl("-n", NAMESPACE, "get", "saleor", "-o=name")
+    assert f"{KIND.lower()}.{GROUP}/grouped" in api.kubectl("get", "saleor", "-o=name")
 
 
 EXAMPLES = sorted(
@@ -139,6 +139,6 @@ EXAMPLES = sorted(
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_the_examples_are_taken(api: Api, kubectl: Any, path: Any) -> None:
-    told = kubectl("-n", NAMESPACE, "create", "--dry-run=server", "-o", "name", "-f", str(path))
+def test_the_examples_are_taken(api: Api, path: Any) -> None:
+    told = api.kubectl("create", "--dry-run=server", "-o", "name", "-f", str(path))
     assert f"{KIND.lower()}.{GROUP}/" in told

@@ -4,19 +4,21 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saleor_segment_operator.resource import Invalid, Spec, parse_spec
 from saleor_segment_server.contract import Event
 from tests.cluster.crd_api import Api, installed
 from tests.cluster.crd_cases import EVERYTHING, changed
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.plane.control_plane import ControlPlane
 
-pytestmark = pytest.mark.cluster
+_EXAMPLES = settings(max_examples=100, deadline=None, derandomize=True)
 
 
 @pytest.fixture(scope="module")
-def api(plane: Any, kubectl: Any) -> Iterator[Api]:
+def api(plane: ControlPlane, kubectl: Kubectl) -> Iterator[Api]:
     with installed(plane, kubectl, "crd-agreement") as api:
         yield api
 
@@ -28,7 +30,7 @@ def places(value: dict[str, Any], path: str = "spec") -> Iterator[str]:
             yield from places(each, f"{path}.{name}")
 
 
-_STRANGE = (None, 0, 1.5, True, "", "x", [], ["x"], [None], {}, {"strange": "x"})
+_STRANGE: tuple[Any, ...] = (None, 0, 1.5, True, "", "x", [], ["x"], [None], {}, {"strange": "x"})
 
 
 @pytest.mark.parametrize("place", [*places(EVERYTHING), "spec.segment.endpoint"])
@@ -86,12 +88,7 @@ _SPECS = st.builds(
 )
 
 
-@settings(
-    max_examples=100,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@_EXAMPLES
 @given(spec=_SPECS)
 def test_any_spec_that_the_model_takes_is_stored_as_the_model_reads_it(
     api: Api, spec: dict[str, Any]
@@ -103,42 +100,23 @@ def test_any_spec_that_the_model_takes_is_stored_as_the_model_reads_it(
     assert answer.json()["spec"] == read.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
+# fmt: off
 _PARTS = {
     "scheme": ["http://", "HTTPS://", "https:/", "https:", "ftp://", "//", "/", ""],
     "user": ["me@", "me:pw@", "a@b@", ":@", "@", "%zz@", "a b@"],
     "host": [
-        *[
-            "LOCALHOST",
-            "a_b",
-            "10.0.0.1",
-            "[::1]",
-            "[::ffff:10.0.0.1]",
-            ".",
-            "-",
-            "a..b",
-            "graphql",
-        ],
-        *["[fe80::1%25eth0]", "[1::2::3]", "[10.0.0.1]", "[::1", "::1", "", "ü", "a%41", "a b"],
-        *["a\\b", "a;b", "a,b", "a'b", "\t", "a\n"],
+        "LOCALHOST", "a_b", "10.0.0.1", "[::1]", "[::ffff:10.0.0.1]", ".", "-", "a..b", "graphql",
+        "[fe80::1%25eth0]", "[1::2::3]", "[10.0.0.1]", "[::1", "::1", "", "ü", "a%41", "a b",
+        "a\\b", "a;b", "a,b", "a'b", "\t", "a\n",
     ],
     "port": [":80", ":0", ":00080", ":65535", ":65536", ":99999", ":", ":x", ":1:2", ":-1", ":٣"],
     "path": ["/", "//", "/a/", "/%20/", "/@/", "/:/", "/;/", "/\\/", "/[x]/", "/../", "/&/", '/"/'],
     "dirt": [
-        "/%zz/",
-        "/%/",
-        "/ä/",
-        "/ /",
-        "/\t/",
-        "/\n/",
-        "/\x7f/",
-        "?",
-        "#",
-        "?a=b",
-        "#a@b",
-        "/?/a",
+        "/%zz/", "/%/", "/ä/", "/ /", "/\t/", "/\n/", "/\x7f/", "?", "#", "?a=b", "#a@b", "/?/a",
     ],
     "end": ["", "/", "/graphql", "/graphql/", "graphql/", "/GRAPHQL/", "/graphql/\n", "/graphql/ "],
 }
+# fmt: on
 _USUAL = {"scheme": "https://", "host": "shop.example.com"}
 _ODD = [(part, value) for part, values in _PARTS.items() for value in values]
 _FIELDS = {
@@ -168,12 +146,7 @@ def test_an_odd_url_is_refused_by_both_or_neither(api: Api, field: str, end: str
 
 
 @pytest.mark.parametrize(("field", "end"), _FIELDS.items())
-@settings(
-    max_examples=100,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@_EXAMPLES
 @given(odd=st.lists(st.sampled_from(_ODD), min_size=2, max_size=3))
 def test_any_url_is_refused_by_both_or_neither(
     api: Api, field: str, end: str, odd: list[tuple[str, str]]
@@ -184,12 +157,7 @@ def test_any_url_is_refused_by_both_or_neither(
 @pytest.mark.parametrize(
     "field", ["spec.segment.writeKeySecretRef.name", "spec.segment.writeKeySecretRef.key"]
 )
-@settings(
-    max_examples=100,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@_EXAMPLES
 @given(text=st.text("abAZ09.-_/ \n", max_size=8))
 def test_any_reference_is_refused_by_both_or_neither(api: Api, field: str, text: str) -> None:
     assert agree(api, field, text)

@@ -1,11 +1,19 @@
 """Rules for custom resources, after kube-api-linter, and the table of cases against the model."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 
-from saleor_segment_operator.resource import Invalid, Spec, Status, parse_spec
+from saleor_segment_operator.resource import (
+    ConditionType,
+    Invalid,
+    Reason,
+    Spec,
+    Status,
+    parse_spec,
+)
 from saleor_segment_operator.resource.crd import manifest
 from saleor_segment_operator.resource.rules import RULES
 from saleor_segment_operator.resource.schema import paths, structural
@@ -144,6 +152,15 @@ def test_conditions_have_the_fields_of_metav1() -> None:
     assert condition["properties"]["status"]["enum"] == ["True", "False", "Unknown"]
     assert condition["properties"]["lastTransitionTime"]["format"] == "date-time"
     assert "enum" not in condition["properties"]["reason"]
+
+
+@pytest.mark.parametrize(("field", "words"), [("type", ConditionType), ("reason", Reason)])
+def test_a_condition_takes_the_words_we_have_and_those_to_come(
+    field: str, words: Iterable[str]
+) -> None:
+    schema = STATUS["properties"]["conditions"]["items"]["properties"][field]
+    pattern = re.compile(schema["pattern"])
+    assert [word for word in (*words, "NotYetThoughtOf") if not pattern.fullmatch(word)] == []
 
 
 def test_every_rule_stands_at_an_object_and_says_what_to_do() -> None:
