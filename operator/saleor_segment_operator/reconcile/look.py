@@ -28,7 +28,7 @@ _AGAIN = timedelta(days=1)
 """How soon Saleor is asked a second time to send the same delivery."""
 _MOST_SETTLED = 100_000
 
-_GONE = "Saleor has their bodies no longer: compare the shop's orders with what Segment has"
+_GONE = "Saleor holds no body of them: compare the shop's orders with what Segment has"
 _REFUSED = "the receiver refuses them as malformed or larger than 8 MiB: see its log"
 _UNVERIFIED = "their signatures do not verify under the shop's present key"
 _UNSIGNED = "Saleor never sent them, so they are not signed"
