@@ -1,8 +1,9 @@
 """The port ``Integrations`` on the API server."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import structlog
 
@@ -15,6 +16,8 @@ from saleor_segment_operator.reconcile.ports import Announcement
 from saleor_segment_operator.resource import FINALIZER, KIND, Integration, Key, Reason, Status
 from saleor_segment_server.cluster import Api, Conflict, Missing, Patch
 
+T = TypeVar("T")
+
 Document = Mapping[str, Any]
 
 _STATS_EVERY = 55.0
@@ -23,6 +26,16 @@ are measured again, which else would be skipped every second time."""
 _ATTEMPTS = 3
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Known:
+    """What was last seen of an integration, and sent."""
+
+    uid: str
+    version: str = ""
+    counted: float = float("-inf")
+    """When its figures were last written."""
 
 
 class KubeIntegrations:
@@ -50,18 +63,16 @@ class KubeIntegrations:
         self._namespaces: Sequence[str | None] = tuple(namespaces) or (None,)
         self._clock = clock
         self._events = Events(api, instance=instance, clock=clock)
-        self._keys: dict[Key, None] = {}
+        self._known: dict[Key, _Known] = {}
         self._listed = False
-        self._versions: dict[str, str] = {}
-        self._counted: dict[str, float] = {}
 
     def saw(self, document: Document) -> None:
         """Take note that a watch told of it: it exists."""
-        self._keys[_key(document)] = None
+        self._know(document)
 
     def gone(self, key: Key) -> None:
         """Take note that it exists no longer."""
-        self._keys.pop(key, None)
+        self._known.pop(key, None)
 
     async def keys(self) -> Sequence[Key]:
         """Return the keys of all that exist; one that went unseen is dropped at its ``get``."""
@@ -69,7 +80,7 @@ class KubeIntegrations:
             for document in await self.list():
                 self.saw(document)
             self._listed = True
-        return tuple(self._keys)
+        return tuple(self._known)
 
     async def list(self) -> Sequence[Document]:
         """Return the metadata of all as they are now."""
@@ -86,10 +97,8 @@ class KubeIntegrations:
         if document is None:
             self.gone(key)
             return None
-        self.saw(document)
-        integration = Integration.parse(document)
-        self._versions[integration.uid] = str(document["metadata"]["resourceVersion"])
-        return integration
+        self._know(document)
+        return Integration.parse(document)
 
     async def hold(self, integration: Integration) -> None:
         """Add our finalizer: it cannot disappear before ``release``.
@@ -103,8 +112,6 @@ class KubeIntegrations:
     async def release(self, integration: Integration) -> None:
         """Remove our finalizer, and nobody else's."""
         await self._finalize(integration, held=False)
-        self._versions.pop(integration.uid, None)
-        self._counted.pop(integration.uid, None)
 
     async def publish(self, integration: Integration, status: Status) -> None:
         """Make ``status`` its status, if it still is the same object.
@@ -114,16 +121,16 @@ class KubeIntegrations:
         """
         old = parts(integration.status)
         for manager, part in parts(status).items():
-            if not differ(old[manager], part):
-                continue
-            if manager == STATS and not self._is_due(integration.uid, old[manager], part):
-                continue
-            if not await self._apply(integration, manager, part):
+            changed = differ(old[manager], part)
+            due = manager != STATS or self._is_due(integration, old[manager], part)
+            if changed and due and not await self._apply(integration, manager, part):
+                _log.info("status_of_nobody", integration=str(integration.key), uid=integration.uid)
                 return
 
     async def announce(self, integration: Integration, announcement: Announcement) -> None:
         """Tell of it as an Event; failing to is logged, never raised."""
-        version = self._versions.get(integration.uid)
+        known = self._same(integration)
+        version = None if known is None else known.version
         await self._events.tell(integration, announcement, version=version)
 
     async def _fetch(self, key: Key) -> Document | None:
@@ -132,14 +139,8 @@ class KubeIntegrations:
 
     async def _finalize(self, integration: Integration, *, held: bool) -> bool:
         """Add or remove our finalizer; tell whether the object was there to be changed."""
-        key = integration.key
-        with translated(_words(key)):
-            for _ in range(_ATTEMPTS - 1):
-                try:
-                    return await self._try_finalize(integration, held=held)
-                except Conflict:
-                    continue  # somebody changed it between our two calls
-            return await self._try_finalize(integration, held=held)
+        with translated(_words(integration.key)):
+            return await _unless_changed(lambda: self._try_finalize(integration, held=held))
 
     async def _try_finalize(self, integration: Integration, *, held: bool) -> bool:
         key = integration.key
@@ -168,40 +169,72 @@ class KubeIntegrations:
             return False
         return True
 
-    def _is_due(self, uid: str, old: Part, new: Part) -> bool:
-        last = self._counted.get(uid)
-        return last is None or self._clock() - last >= _STATS_EVERY or pressing(old, new)
+    def _is_due(self, integration: Integration, old: Part, new: Part) -> bool:
+        known = self._same(integration)
+        return known is None or self._clock() - known.counted >= _STATS_EVERY or pressing(old, new)
 
     async def _apply(self, integration: Integration, manager: str, part: Part) -> bool:
         """Apply a manager's part; tell whether the object is still the one it is about."""
-        key = integration.key
+        with translated(_words(integration.key)):
+            return await _unless_changed(lambda: self._try_apply(integration, manager, part))
+
+    async def _try_apply(self, integration: Integration, manager: str, part: Part) -> bool:
+        key, known = integration.key, self._same(integration)
+        if known is None or not known.version:
+            document = await self._api.get(INTEGRATIONS, key.namespace, key.name)
+            if document is None or document["metadata"]["uid"] != integration.uid:
+                return False
+            known = self._know(document)
+        # The API server heeds no uid in a status: the version stands for the very object.
+        metadata = {"name": key.name, "namespace": key.namespace, "resourceVersion": known.version}
         body = {
             "apiVersion": INTEGRATIONS.api_version,
             "kind": KIND,
-            "metadata": {"name": key.name, "namespace": key.namespace, "uid": integration.uid},
+            "metadata": metadata,
             "status": part,
         }
-        with translated(_words(key)):
-            try:
-                await self._api.patch(
-                    INTEGRATIONS,
-                    key.namespace,
-                    key.name,
-                    body,
-                    how=Patch.APPLY,
-                    subresource="status",
-                    manager=manager,
-                )
-            except (Conflict, Missing):  # an apply meets no other: it was deleted or made anew
-                _log.info("status_of_nobody", integration=str(key), uid=integration.uid)
-                return False
+        try:
+            written = await self._api.patch(
+                INTEGRATIONS,
+                key.namespace,
+                key.name,
+                body,
+                how=Patch.APPLY,
+                subresource="status",
+                manager=manager,
+            )
+        except Missing:
+            return False
+        except Conflict:
+            known.version = ""  # it is another, or was changed: the next attempt looks
+            raise
+        known = self._know(written)
         if manager == STATS:
-            self._counted[integration.uid] = self._clock()
+            known.counted = self._clock()
         return True
 
+    def _know(self, document: Document) -> "_Known":
+        metadata = document["metadata"]
+        key = Key(metadata["namespace"], metadata["name"])
+        known = self._known.get(key)
+        if known is None or known.uid != metadata["uid"]:
+            known = self._known[key] = _Known(metadata["uid"])
+        known.version = str(metadata["resourceVersion"])
+        return known
 
-def _key(document: Document) -> Key:
-    return Key(document["metadata"]["namespace"], document["metadata"]["name"])
+    def _same(self, integration: Integration) -> "_Known | None":
+        known = self._known.get(integration.key)
+        return known if known is not None and known.uid == integration.uid else None
+
+
+async def _unless_changed(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try again where somebody changed the object between two calls of an attempt."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return await attempt()
+        except Conflict:
+            continue
+    return await attempt()
 
 
 def _words(key: Key) -> str:

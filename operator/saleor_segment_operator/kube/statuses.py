@@ -23,7 +23,7 @@ _KEYS = {"conditions": "type", "webhooks": "event"}
 
 def parts(status: Status) -> Mapping[str, Part]:
     """Return what each manager applies, those first that others build on."""
-    document = status.document()
+    document = _filled(status.document())
     conditions = document.pop("conditions", [])
     counted = [each for each in conditions if each["type"] in _COUNTED]
     found = [each for each in conditions if each["type"] not in _COUNTED]
@@ -42,6 +42,15 @@ def differ(old: Part, new: Part) -> bool:
 def pressing(old: Part, new: Part) -> bool:
     """Tell whether a change of the stats is more than other figures."""
     return _gist(old) != _gist(new)
+
+
+def _filled(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is empty: the API server makes null of it where there was something before."""
+    filled = {
+        name: _filled(value) if isinstance(value, Mapping) else value
+        for name, value in document.items()
+    }
+    return {name: value for name, value in filled.items() if value not in ({}, [])}
 
 
 def _gist(stats: Part) -> tuple[Any, ...]:
