@@ -94,6 +94,7 @@ class Leader:
                     for each in (self._listing.run(), self._watch.run(), self._secret_watch.run())
                 ]
                 group.create_task(keep_measuring(self._reconciler, self._integrations, stop))
+                group.create_task(self._reconciler.recovery.run(stop))
                 await self._queue.run(stop)
                 for task in feeding:
                     task.cancel()
