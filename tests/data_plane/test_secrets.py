@@ -60,6 +60,7 @@ async def test_it_is_synced_only_once_every_secret_was_looked_for(
     (told, *_) = [line for line in logs if line["event"] == "watch_failed"]
     assert AWAY in told["why"]
     assert "cannot list" in told["why"]
+    assert "Role" in told["remedy"]
 
 
 async def synced(followed: Followed) -> None:

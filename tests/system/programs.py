@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,8 @@ class Program:
 
     arguments: Sequence[str]
     folder: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables that it sees besides ours."""
     lines: list[str] = field(default_factory=list)
     """All it said, on either stream."""
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -36,6 +39,7 @@ class Program:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             cwd=self.folder,
+            env={**os.environ, **self.environment},
             limit=2**24,
         )
         self._reader = asyncio.create_task(self._read())
@@ -112,10 +116,13 @@ def _log(line: str) -> Line:
     return found if isinstance(found, dict) else {}
 
 
-def saleor_segment(*arguments: str | Path, folder: Path | None = None) -> Program:
+def saleor_segment(
+    *arguments: str | Path, folder: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Program:
     """Return our command line as a program, logging JSON."""
     command = "from saleor_segment_operator.cli import main; main()"
-    return Program(["-c", command, *map(str, arguments), "--log-format", "json"], folder)
+    line = ["-c", command, *map(str, arguments), "--log-format", "json"]
+    return Program(line, folder, environment or {})
 
 
 async def until(test: Callable[[], Any], *, seconds: float = 20.0, every: float = 0.02) -> Any:

@@ -260,3 +260,14 @@ async def test_a_blank_internal_token_is_refused(stand: Stand) -> None:
     token = stand.folder / "token"
     token.write_text("\n")
     assert str(token) in await refused(*stand.arguments(), "--internal-token-file", token)
+
+
+async def test_secrets_without_a_way_to_the_api_server_are_refused(stand: Stand) -> None:
+    arguments = [a.replace(str(stand.file), "kubernetes") for a in stand.arguments()]
+    named = (*arguments, "--namespace", "events", "--service-account", str(stand.folder))
+    text = await refused(*named)
+    assert str(stand.folder) in text
+    assert "--kubeconfig" in text
+    text = await refused(*named, "--kubeconfig", stand.folder / "none")
+    assert f"--kubeconfig {stand.folder}/none: " in text
+    assert "--namespace" in await refused(*arguments, "--service-account", str(stand.folder))

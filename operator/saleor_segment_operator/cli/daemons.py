@@ -50,7 +50,7 @@ def operate(**given: Any) -> None:
 @click.command()
 @options(ServeSettings, {})
 def serve(**given: Any) -> None:
-    """Receive, keep and forward the deliveries of the Pipelines in a file, and nothing else."""
+    """Receive, keep and forward the deliveries of Pipelines in a file or in a release's Secrets."""
     settings = load(ServeSettings, given, {})
     # Imported here: `run` and `settings` need not load it.
     from saleor_segment_server.serve import serve as serve_until  # noqa: PLC0415

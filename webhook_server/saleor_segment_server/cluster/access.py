@@ -1,5 +1,6 @@
 """How the API server is reached: the pod's ServiceAccount, or a kubeconfig outside of a cluster."""
 
+import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -75,6 +76,8 @@ class Access:
 
     async def _load(self, configuration: Configuration) -> None:
         if self.kubeconfig is not None:
+            if not await asyncio.to_thread(self.kubeconfig.is_file):  # the client would log it too
+                raise ConfigException("there is no such file")
             await load_kube_config(
                 str(self.kubeconfig), client_configuration=configuration, persist_config=False
             )

@@ -8,13 +8,14 @@ from contextlib import aclosing
 import structlog
 
 from saleor_segment_server.cluster.api import Api, Document, WatchEvent
-from saleor_segment_server.cluster.errors import ApiError, Expired, Unanswered
+from saleor_segment_server.cluster.errors import ApiError, Expired, Forbidden, Unanswered
 from saleor_segment_server.cluster.resources import Resource
 
 _FIRST = 0.5
 _CAP = 30.0
 _KEPT_OPEN = 300.0
 _SILENCE = 90.0  # the API server sends a bookmark each minute
+_REMEDY = {"remedy": "grant that to this ServiceAccount, as the chart's Role does"}
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -128,6 +129,10 @@ class Follower:
         delay = max(min(asked, _CAP), delay * (0.5 + 0.5 * self._spread()))
         if self._troubles > 1:  # a watch that breaks once is no news
             _log.warning(
-                "watch_failed", resource=self._resource.plural, why=str(error), again_in=delay
+                "watch_failed",
+                resource=self._resource.plural,
+                why=str(error),
+                again_in=delay,
+                **(_REMEDY if isinstance(error, Forbidden) else {}),
             )
         await asyncio.sleep(delay)
