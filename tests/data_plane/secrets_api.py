@@ -149,10 +149,10 @@ class SecretsApi:
             if version > since and told == secret:
                 queue.put_nowait(line)
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
-        await response.prepare(request)
         self._watches[queue] = secret
         try:
             with suppress(ConnectionError):
+                await response.prepare(request)
                 while (sent := await queue.get()) is not None:
                     await response.write(sent)
         finally:
