@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import aiohttp
 import orjson
+from aiohttp.http_exceptions import HttpProcessingError
 from kubernetes.aio.client import ApiClient
 from kubernetes.aio.config import ConfigException
 
@@ -309,6 +310,8 @@ def _answered() -> Iterator[None]:
         yield
     except (TimeoutError, aiohttp.ClientError, ConfigException, OSError, ValueError) as error:
         raise Unanswered(f"no answer from the API server ({type(error).__name__})") from error
+    except HttpProcessingError as error:  # not chained: it quotes what it could not read
+        raise Unanswered(f"no answer from the API server ({type(error).__name__})") from None
 
 
 @contextmanager
