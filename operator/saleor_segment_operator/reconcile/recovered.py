@@ -53,7 +53,8 @@ def look_from(now: datetime, *, before: RecoveryStatus | None, began: datetime |
     earliest = max(now - KEPT, (began or now - KEPT) - OVERLAP)
     if before is None or before.checked_at is None:
         return earliest
-    return max(earliest, min(before.checked_at - OVERLAP, before.open_since or before.checked_at))
+    last = min(before.checked_at, now)  # a clock may have been put back
+    return max(earliest, min(last - OVERLAP, before.open_since or last))
 
 
 def progress(before: RecoveryStatus | None, result: Result) -> RecoveryStatus:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,6 +15,7 @@ from aiohttp import web
 from saleor_segment_operator.reconcile.recovery import Recovery
 from saleor_segment_operator.resource import ConditionType, Integration, RecoveryStatus, Status
 from saleor_segment_server.contract import Pipeline
+from saleor_segment_server.receiver import LARGEST_BODY
 from tests.control_plane.reconcile.harness import (
     EMAIL,
     KEY,
@@ -64,14 +66,16 @@ class Gate:
         }
         async with (
             aiohttp.ClientSession() as session,
-            session.post(self.target + request.path, data=body, headers=headers) as response,
+            session.post(
+                self.target + request.path, data=BytesIO(body), headers=headers
+            ) as response,
         ):
             self.passed.append(body)
             return web.Response(status=response.status, body=await response.read())
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Self]:
-        application = web.Application()
+        application = web.Application(client_max_size=LARGEST_BODY)
         application.router.add_post("/{path:.*}", self._pass)
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
@@ -174,17 +178,19 @@ class Recovering:
 
     async def journaled(self) -> list[bytes]:
         """Return the bodies that the server holds, all of them pending."""
-        pending = await self.door.journal.take(self.world.pipeline.id, limit=10_000)
+        pending = await self.door.journal.take(
+            self.world.pipeline.id, limit=10_000, max_bytes=2**30
+        )
         return [each.body for each in pending]
 
 
-async def look(recovery: Recovery, world: World, *, turns: int = 100) -> float | None:
+async def turns(recovery: Recovery, world: World, *, most: int = 100) -> float | None:
     """Let it do turns until it wants to wait; return for how long."""
-    for _ in range(turns):
+    for _ in range(most):
         delay = await recovery.recover(KEY)
         if delay != 0.0:
             return delay
-    raise AssertionError(f"no end after {turns} turns: {world.status.document()}")
+    raise AssertionError(f"no end after {most} turns: {world.status.document()}")
 
 
 @asynccontextmanager

@@ -2,16 +2,21 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from saleor_segment_operator.reconcile.look import Look, Memory, Ways
 from saleor_segment_operator.resource import Reason
+from saleor_segment_operator.saleor import Contents, Saleor
+from saleor_segment_operator.servers import Servers
 from saleor_segment_server.contract import PipelineState
+from saleor_segment_server.outbound import Guard
 from tests.control_plane.reconcile.harness import KEY, Process, running
-from tests.control_plane.reconcile.recovering import Recovering, look, recovering
+from tests.control_plane.reconcile.recovering import Recovering, recovering, turns
+from tests.twins.saleor.sending.deliveries import Delivery
 
 DAY = 86_400.0
 WELL = ("True", Reason.NOTHING_MISSING)
@@ -30,7 +35,7 @@ def announced(there: Recovering, reason: Reason) -> list[str]:
 
 
 async def recover(there: Recovering, process: Process) -> float | None:
-    return await look(process.reconciler.recovery, there.world)
+    return await turns(process.reconciler.recovery, there.world)
 
 
 async def test_before_saleor_was_asked_nothing_is_known(there: Recovering) -> None:
@@ -371,6 +376,86 @@ async def test_events_that_a_hand_added_to_a_webhook_are_left_alone(there: Recov
         await recover(there, process)
     assert there.status.recovered == len(lost) - 1
     assert there.says() == WELL
+
+
+# Large ones, and a list that moves.
+
+
+async def emit(there: Recovering, *sizes: int) -> list[Delivery]:
+    """Have Saleor give up deliveries with bodies of these many bytes."""
+    there.saleor.fail(hold_deliveries=True)
+    order = there.saleor.shop.place_order()
+    webhook = next(each for each in there.world.webhooks() if each.events == ("ORDER_UPDATED",))
+    made = [there.saleor.state.outbox.deliver(webhook, "ORDER_UPDATED", order) for _ in sizes]
+    for delivery, size in zip(made, sizes, strict=True):
+        delivery.payload = json.dumps({"id": delivery.id, "pad": "x" * size})
+    there.saleor.heal()
+    await there.saleor.settled()
+    return made
+
+
+async def test_more_than_an_answer_holds_is_read_one_by_one(there: Recovering) -> None:
+    async with there.running() as process:
+        there.gate.closed = True
+        made = await emit(there, *[2**20] * 12)
+        assert await recover(there, process) == HOUR
+    assert there.says() == WELL
+    assert {each.body for each in made} < set(await there.journaled())
+
+
+async def test_what_is_too_large_to_be_read_is_sent_by_saleor(there: Recovering) -> None:
+    async with there.running() as process:
+        there.gate.closed = True
+        small, large, last = await emit(there, 10, 8 * 2**20 - 100, 10)
+        there.gate.closed = False
+        assert await recover(there, process) == 60.0
+        await there.saleor.settled()
+        assert await recover(there, process) == HOUR
+    assert there.says() == WELL
+    assert {small.body, large.body, last.body} < set(await there.journaled())
+    assert there.saleor.mutations.count("eventDeliveryRetry") == 1
+
+
+class MovingSaleor(Saleor):
+    """Some more are given up just before a list is read once more."""
+
+    async def given_up(
+        self, token: str, webhook_id: str, *, first: int, after: str | None
+    ) -> dict[str, Contents]:
+        while self.more:
+            await self.more.pop()()
+        return await super().given_up(token, webhook_id, first=first, after=after)
+
+    more: list[Callable[[], Awaitable[object]]]
+
+
+async def test_none_escapes_while_the_list_moves(there: Recovering) -> None:
+    async with there.running():
+        there.gate.closed = True
+        made = await emit(there, *[10] * 5)
+        world = there.world
+        app, webhook = world.app, made[0].webhook
+        memory, began = Memory(), world.clock.moment
+        guard = Guard(allow_loopback=True)
+        async with (
+            MovingSaleor(world.saleor.api_url, guard=guard, clock=world.clock) as saleor,
+            Servers(world.plane.addresses, token=None) as servers,
+        ):
+            ways = Ways(saleor, servers, token=app.token, staff=None)
+            saleor.more = [lambda: emit(there, *[10] * 20)]
+            unsure = []
+            for _ in range(2):
+                look = Look(
+                    world.integration.uid,
+                    [webhook.id],
+                    since=began.replace(year=2000),
+                    began=began,
+                    memory=memory,
+                )
+                assert await look.go_on(ways, most=1000)
+                unsure.append(look.unsure)
+    assert unsure == [True, False]
+    assert len(await there.journaled()) == 5 + 20
 
 
 # When.

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from io import BytesIO
 from itertools import count
 from random import Random
 
@@ -158,9 +159,10 @@ async def _exchange(
     session: aiohttp.ClientSession, delivery: Delivery, headers: CIMultiDict[str]
 ) -> tuple[int | None, str, dict[str, str] | None]:
     """Return status, body and headers of the answer; without one, the reason."""
+    body = BytesIO(delivery.body)  # aiohttp warns of a MiB of bytes
     try:
         async with session.post(
-            delivery.webhook.target_url, data=delivery.body, headers=headers, allow_redirects=False
+            delivery.webhook.target_url, data=body, headers=headers, allow_redirects=False
         ) as response:
             text = (await response.read()).decode(errors="replace")
             return response.status, text, dict(response.headers)
