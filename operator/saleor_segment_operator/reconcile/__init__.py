@@ -15,6 +15,7 @@ from saleor_segment_operator.reconcile.ports import (
 )
 from saleor_segment_operator.reconcile.queue import Queue
 from saleor_segment_operator.reconcile.reconciler import Reconciler
+from saleor_segment_operator.reconcile.sweep import Sweep, keep_sweeping
 
 __all__ = [
     "Announcement",
@@ -26,5 +27,7 @@ __all__ = [
     "Reconciler",
     "SaleorPool",
     "Secrets",
+    "Sweep",
     "keep_measuring",
+    "keep_sweeping",
 ]

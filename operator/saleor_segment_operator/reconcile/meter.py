@@ -5,6 +5,7 @@ import asyncio
 import structlog
 
 from saleor_segment_operator.errors import Blocked, Unavailable
+from saleor_segment_operator.reconcile.moment import is_set_within
 from saleor_segment_operator.reconcile.ports import Integrations
 from saleor_segment_operator.reconcile.reconciler import Reconciler
 
@@ -21,17 +22,9 @@ async def keep_measuring(
     interval: float = _EVERY,
 ) -> None:
     """Measure every integration once per ``interval`` seconds, until ``stop`` is set."""
-    while not await _is_set_within(stop, interval):
+    while not await is_set_within(stop, interval):
         try:
             for key in await integrations.keys():
                 await reconciler.measure(key)
         except (Blocked, Unavailable) as error:
             _log.warning("measuring_failed", reason=error.reason)
-
-
-async def _is_set_within(stop: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            return await stop.wait()
-    except TimeoutError:
-        return False
