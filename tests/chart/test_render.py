@@ -9,6 +9,8 @@ import helm_python
 import pytest
 import yaml
 
+from saleor_segment_operator.cli.daemons import operate, serve
+from saleor_segment_operator.operate.metrics import Metrics as OperatorMetrics
 from saleor_segment_server.metrics import Metrics
 from tests.chart.charts import (
     CHART,
@@ -23,7 +25,7 @@ from tests.chart.charts import (
     manifests,
     render,
 )
-from tests.chart.pods import container, workloads
+from tests.chart.pods import command_of, container, workloads
 
 NAME = "saleor-segment"
 STANDARD = {"name", "instance", "component", "part-of", "version", "managed-by"}
@@ -140,6 +142,12 @@ def test_ports_are_where_probes_services_and_routes_look(values: Mapping[str, An
                 assert {port["targetPort"] for port in one["spec"]["ports"]} <= set(ports)
 
 
+def test_the_daemons_run_commands_that_exist() -> None:
+    pods = workloads(manifests(WEBHOOK))
+    assert command_of(pods["operator"]) is operate
+    assert command_of(pods["server"]) is serve
+
+
 @each_option
 def test_volumes_are_mounted_where_the_settings_say(values: Mapping[str, Any]) -> None:
     for workload in workloads(manifests(values)).values():
@@ -221,7 +229,8 @@ def test_alerts_ask_for_metrics_that_exist() -> None:
     asked = set(re.findall(r"saleor_segment_\w+", str(rule["spec"])))
     metrics = Metrics()
     metrics.watch(dict, lambda _: None)
-    shown = set(re.findall(r"^# TYPE (\S+)", metrics.render().decode(), re.MULTILINE))
+    page = metrics.render() + OperatorMetrics().render()
+    shown = set(re.findall(r"^# TYPE (\S+)", page.decode(), re.MULTILINE))
     assert asked
     assert asked <= shown
 
