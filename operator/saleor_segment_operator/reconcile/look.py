@@ -1,15 +1,15 @@
-"""One look at what Saleor gave up of one integration: page by page, newest first, each handed in.
+"""One look at what Saleor gave up of one integration: each is handed to a server, oldest first.
 
 It may stop anywhere and go on, or begin anew: what a server has already, it says so of.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from saleor_segment_operator.errors import Blocked
+from saleor_segment_operator.reconcile.backlog import Backlog, Shelf, Unread
 from saleor_segment_operator.reconcile.recovered import Result
-from saleor_segment_operator.resource import Reason
 from saleor_segment_operator.saleor import (
     SIGNATURE,
     Contents,
@@ -22,8 +22,6 @@ from saleor_segment_operator.saleor import (
 from saleor_segment_operator.servers import Fate, Servers
 from saleor_segment_server.contract import Event
 
-_CHUNK = 10
-"""Bodies read at once: an order of 70 lines has 85 kB, and an answer of 8 MiB is read."""
 _AGAIN = timedelta(days=1)
 """How soon Saleor is asked a second time to send the same delivery."""
 _MOST_SETTLED = 100_000
@@ -100,18 +98,13 @@ class Look:
     ) -> None:
         self._pipeline_id = pipeline_id
         self._webhooks = tuple(webhooks)
-        self._left = list(webhooks)
-        self._after: str | None = None
+        self._backlog = Backlog(webhooks, since=since)
         self._memory = memory
-        self._failed: set[str] = set()
         self._asked: set[str] = set()
-        self._handed = 0
         self.since = since
         self.began = began
         self.result = Result()
         """What came of it so far."""
-        self.unsure = False
-        """Whether one may have escaped it: the list moved while it was read."""
 
     @property
     def resent(self) -> list[datetime]:
@@ -119,70 +112,46 @@ class Look:
         found = self._memory.resent.items()
         return [each.created_at for name, each in found if name not in self.result.missing]
 
+    @property
+    def moved(self) -> bool:
+        """Whether one may have escaped it: the list moved while it was read."""
+        return self._backlog.moved
+
+    @property
+    def cut(self) -> bool:
+        """Whether more was given up than one look sees to."""
+        return self._backlog.cut
+
     async def go_on(self, ways: Ways, *, most: int) -> bool:
-        """Bring back some, about ``most``; tell whether that were all.
+        """Bring some back, ``most`` of them, the oldest first; tell whether that were all.
 
         Raises:
             Blocked: Saleor cannot be asked.
             Unavailable: It cannot now, or no server takes deliveries now.
         """
-        self._handed = 0
-        while self._left:
-            if self._handed >= most:
-                return False
-            await self._page(ways, self._left[0])
-        await self._watch(ways)
-        return True
-
-    async def _page(self, ways: Ways, webhook: str) -> None:
-        state = DeliveryState.FAILED
-        page = await ways.saleor.deliveries(ways.token, webhook, state, after=self._after)
-        recent = [each for each in page.deliveries if each.created_at >= self.since]
-        self._failed.update(each.id for each in recent)
-        for after, some in _chunks(
-            page, [each for each in recent if self._wanted(each)], self._after
-        ):
-            await self._bring(ways, webhook, after, some)
-        if page.more and len(recent) == len(page.deliveries):
-            self._after = page.deliveries[-1].cursor
-        else:
-            self._left.pop(0)
-            self._after = None
+        await self._backlog.gather(ways.saleor, ways.token, self._wanted)
+        for _ in range(most):
+            shelf = self._backlog.next()
+            if shelf is None:
+                await self._watch(ways)
+                return True
+            await self._see_to(ways, shelf)
+        return False
 
     def _wanted(self, delivery: KeptDelivery) -> bool:
-        known = delivery.id in self._memory.settled or delivery.id in self._asked
         ours = Event.parse(delivery.event) is not None  # a hand may have added others
-        return ours and not known and delivery.id not in self.result.missing
+        return ours and delivery.id not in self._memory.settled
 
-    async def _bring(
-        self, ways: Ways, webhook: str, after: str | None, some: "Sequence[_Placed]"
-    ) -> None:
-        count = some[-1].place - some[0].place + 1
-        found = await self._read(ways, webhook, after, count)
-        for placed in some:
-            contents = (found or {}).get(placed.delivery.id)
-            if contents is not None:
-                await self._hand_in(ways, placed.delivery, contents)
-            elif count > 1:
-                await self._bring(ways, webhook, placed.after, [placed])
-            elif found is None:
-                await self._resend(ways, placed.delivery, _TOO_LARGE)
-            else:  # gone: it arrived, or was deleted; at the top another may have come before it
-                self.unsure |= after is None
-
-    async def _read(
-        self, ways: Ways, webhook: str, after: str | None, count: int
-    ) -> Mapping[str, Contents] | None:
-        """Return what they say, or ``None`` where that is too much to read."""
-        try:
-            return await ways.saleor.given_up(ways.token, webhook, first=count, after=after)
-        except Blocked as error:
-            if error.reason != Reason.NOT_SALEOR:
-                raise
-            return None
+    async def _see_to(self, ways: Ways, shelf: Shelf) -> None:
+        delivery = shelf.oldest
+        contents = await shelf.contents(ways.saleor, ways.token)
+        if contents is Unread.TOO_LARGE:
+            await self._resend(ways, delivery, _TOO_LARGE)
+        elif isinstance(contents, Contents):
+            await self._hand_in(ways, delivery, contents)
+        shelf.done()
 
     async def _hand_in(self, ways: Ways, delivery: KeptDelivery, contents: Contents) -> None:
-        self._handed += 1
         if contents.body is None:
             self._miss(delivery, _GONE)
         elif SIGNATURE not in contents.headers:
@@ -224,7 +193,7 @@ class Look:
 
     async def _watch(self, ways: Ways) -> None:
         """See which of those that were sent again have arrived: Saleor forgets these."""
-        waiting = self._memory.resent.keys() - self._failed - self._asked
+        waiting = self._memory.resent.keys() - self._backlog.seen - self._asked
         if waiting:
             since = min(self._memory.resent[name].created_at for name in waiting)
             pending = await self._pending(ways, since)
@@ -246,31 +215,3 @@ class Look:
                     break
                 after = page.deliveries[-1].cursor
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """A delivery and its place in a page."""
-
-    delivery: KeptDelivery
-    place: int
-    after: str | None
-    """The cursor of the one before it."""
-
-
-def _chunks(
-    page: DeliveryPage, wanted: Sequence[KeptDelivery], after: str | None
-) -> Iterator[tuple[str | None, list[_Placed]]]:
-    """Deal the wanted of a page into parts that lie close enough to be read at once."""
-    cursors = [after, *(each.cursor for each in page.deliveries)]
-    ids = {each.id for each in wanted}
-    chunk: list[_Placed] = []
-    for place, delivery in enumerate(page.deliveries):
-        if delivery.id not in ids:
-            continue
-        if chunk and place - chunk[0].place >= _CHUNK:
-            yield chunk[0].after, chunk
-            chunk = []
-        chunk.append(_Placed(delivery, place, cursors[place]))
-    if chunk:
-        yield chunk[0].after, chunk

@@ -153,7 +153,9 @@ class Recovery:
             await self._say(integration, look.result, recovered.progress)
             return 0.0
         await self._conclude(integration, case, look)
-        if look.resent or look.unsure:
+        if look.cut:
+            return 0.0
+        if look.resent or look.moved:
             return _SOON
         return self._pace.after_calm(integration.key)
 
@@ -183,17 +185,19 @@ class Recovery:
         return Look(integration.uid, ids, since=since, began=now, memory=case.memory)
 
     async def _conclude(self, integration: Integration, case: _Case, look: Look) -> None:
+        whole = not (look.cut or look.moved)
+
         def renew(before: RecoveryStatus | None) -> RecoveryStatus:
             after = recovered.concluded(before, look.result, began=look.began, resent=look.resent)
             # The next look goes as far back as this one where one may have escaped it.
-            return after.model_copy(update={"open_since": look.since}) if look.unsure else after
+            return after if whole else after.model_copy(update={"open_since": look.since})
 
         told = recovered.announcements(integration.status.recovery, look.result)
         await self._publish(integration, renew)
         case.look = None
         for announcement in told:
             await self._integrations.announce(integration, announcement)
-        if not look.unsure:
+        if whole:
             made = (created_at for created_at, _ in look.result.missing.values())
             case.memory.forget(min([look.began - recovered.OVERLAP, *look.resent, *made]))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from saleor_segment_operator.reconcile.backlog import Backlog
 from saleor_segment_operator.reconcile.look import Look, Memory, Ways
 from saleor_segment_operator.resource import Reason
 from saleor_segment_operator.saleor import Contents, Saleor
@@ -79,6 +80,20 @@ async def test_all_that_came_while_the_receiver_was_away_comes_back_once(
     assert there.status.recovered == len(lost)
     assert len(announced(there, Reason.RECOVERED)) == 1
     assert there.gate.passed == []
+
+
+async def test_it_comes_back_in_the_order_in_which_it_was_made(there: Recovering) -> None:
+    async with there.running() as process:
+        there.gate.status = 400
+        emit = there.saleor.state.outbox.emit
+        for _ in range(15):
+            order = there.saleor.shop.place_order()
+            emit("ORDER_UPDATED", order)
+            emit("ORDER_FULLY_PAID", order)
+        await there.saleor.settled()
+        assert await recover(there, process) == HOUR
+    assert len(there.saleor.deliveries) == 45
+    assert await there.journaled() == [each.body for each in there.saleor.deliveries]
 
 
 @pytest.mark.parametrize("status", [302, 400, 404, 413, 429])
@@ -416,6 +431,26 @@ async def test_what_is_too_large_to_be_read_is_sent_by_saleor(there: Recovering)
     assert there.saleor.mutations.count("eventDeliveryRetry") == 1
 
 
+async def test_of_very_many_the_oldest_are_seen_to_first(there: Recovering) -> None:
+    async with there.running():
+        there.gate.status = 400
+        made = await there.orders(205)
+        world = there.world
+        since, guard = world.clock.moment.replace(year=2000), Guard(allow_loopback=True)
+        async with Saleor(world.saleor.api_url, guard=guard, clock=world.clock) as saleor:
+            backlog = Backlog([made[0].webhook.id], since=since, most=3)
+            await backlog.gather(saleor, world.app.token, lambda _: True)
+            seen = []
+            while (shelf := backlog.next()) is not None:
+                contents = await shelf.contents(saleor, world.app.token)
+                assert isinstance(contents, Contents)
+                seen.append(contents.body)
+                shelf.done()
+    assert seen == [each.body for each in made[:3]]
+    assert backlog.cut
+    assert len(backlog.seen) == 205
+
+
 class MovingSaleor(Saleor):
     """Some more are given up just before a list is read once more."""
 
@@ -443,7 +478,7 @@ async def test_none_escapes_while_the_list_moves(there: Recovering) -> None:
         ):
             ways = Ways(saleor, servers, token=app.token, staff=None)
             saleor.more = [lambda: emit(there, *[10] * 20)]
-            unsure = []
+            moved = []
             for _ in range(2):
                 look = Look(
                     world.integration.uid,
@@ -453,8 +488,8 @@ async def test_none_escapes_while_the_list_moves(there: Recovering) -> None:
                     memory=memory,
                 )
                 assert await look.go_on(ways, most=1000)
-                unsure.append(look.unsure)
-    assert unsure == [True, False]
+                moved.append(look.moved)
+    assert moved == [True, False]
     assert len(await there.journaled()) == 5 + 20
 
 

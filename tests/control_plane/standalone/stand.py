@@ -192,12 +192,16 @@ class Stand:
 
 @asynccontextmanager
 async def standing(
-    folder: Path, *, version: str = "3.23.28", shop_url: str | None = None
+    folder: Path,
+    *,
+    version: str = "3.23.28",
+    shop_url: str | None = None,
+    time_scale: float = 20,
 ) -> AsyncIterator[Stand]:
-    """Put up a stand with the first example."""
+    """Put up a stand with the first example; ``time_scale`` shortens the shop's retries."""
     async with (
         SaleorTwin(
-            version=version, time_scale=20, key=_signing_key(), public_url=shop_url
+            version=version, time_scale=time_scale, key=_signing_key(), public_url=shop_url
         ) as saleor,
         SegmentTwin(keys=[KEY, NEXT_KEY]) as segment,
     ):
