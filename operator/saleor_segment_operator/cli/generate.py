@@ -7,6 +7,7 @@ from pydantic_settings import BaseSettings
 
 from saleor_segment_operator.cli.daemons import RUN_NAMES
 from saleor_segment_operator.cli.flags import Names, Setting, settings_of
+from saleor_segment_operator.cli.release import ReleaseSettings
 from saleor_segment_operator.operate import OperateSettings
 from saleor_segment_operator.resource import crd
 from saleor_segment_operator.standalone import RunSettings
@@ -43,6 +44,7 @@ def markdown() -> str:
         _section("run", RunSettings, RUN_NAMES),
         _section("operate", OperateSettings, {}),
         _section("serve", ServeSettings, {}),
+        _section("release", ReleaseSettings, {}),
     )
     return "\n".join((INTRODUCTION, *sections))
 

@@ -1,0 +1,122 @@
+"""Letting all integrations go, for an uninstall: nobody else takes our finalizer off afterwards.
+
+The operator that runs would put it back at its next pass. So its Lease is taken first, for longer
+than an uninstall needs until it deletes the Deployment: the operator ends, and a new one waits.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from saleor_segment_operator.errors import OperatorError, StartError
+from saleor_segment_operator.kube.errors import translated
+from saleor_segment_operator.kube.integrations import KubeIntegrations
+from saleor_segment_operator.kube.resources import lease as lease_name
+from saleor_segment_operator.resource import FINALIZER, Integration
+from saleor_segment_server.cluster import LEASES, Api, Conflict, Unserved
+
+HOLDER = "released"
+"""Who the Lease says leads, while nobody is to."""
+HELD_FOR = 60
+"""Seconds for which no operator leads afterwards."""
+
+_ATTEMPTS = 10
+
+Say = Callable[[str], None]
+"""Tells a person one line."""
+
+
+async def release_all(
+    api: Api,
+    namespaces: Sequence[str],
+    *,
+    release: str,
+    namespace: str,
+    say: Say,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Take our finalizer off every integration, and keep the operator from putting it back.
+
+    Args:
+        api: The API server.
+        namespaces: Where integrations are; empty for everywhere.
+        release: The release whose operator is stopped.
+        namespace: Where it runs.
+        say: Told of each integration.
+        sleep: Waits some seconds.
+
+    Raises:
+        StartError: One of them could not be let go; the others were.
+    """
+    try:
+        notice = await _stop_operator(api, namespace, lease_name(release))
+        found = await _release_once(api, namespaces, say)
+        if found and notice:
+            say(f"waiting {notice:.0f} s until the operator has stopped")
+            await sleep(notice)
+            await _release_once(api, namespaces, say)
+    except OperatorError as error:
+        raise StartError(str(error)) from None
+    if not found:
+        say("there is no integration")
+
+
+async def _stop_operator(api: Api, namespace: str, name: str) -> float:
+    """Take the Lease; return the seconds after which whoever had it does nothing any more."""
+    with translated(f"Lease {namespace}/{name}"):
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return await _take(api, namespace, name)
+            except Conflict:
+                continue  # it was renewed between our two calls
+        return await _take(api, namespace, name)
+
+
+async def _take(api: Api, namespace: str, name: str) -> float:
+    found = await api.get(LEASES, namespace, name)
+    before: dict[str, Any] = dict((found or {}).get("spec") or {})
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    spec = before | {
+        "holderIdentity": HOLDER,
+        "leaseDurationSeconds": HELD_FOR,
+        "acquireTime": now,
+        "renewTime": now,
+    }
+    metadata = {"name": name} if found is None else found["metadata"]
+    body = {
+        "apiVersion": LEASES.api_version,
+        "kind": "Lease",
+        "metadata": metadata,
+        "spec": spec,
+    }
+    if found is None:
+        await api.create(LEASES, namespace, body)
+    else:
+        await api.replace(LEASES, namespace, name, body)
+    led = before.get("holderIdentity") not in {None, "", HOLDER}
+    return float(before.get("leaseDurationSeconds") or 0) if led else 0.0
+
+
+async def _release_once(api: Api, namespaces: Sequence[str], say: Say) -> int:
+    """Release all that there are; return how many there are."""
+    integrations = KubeIntegrations(api, namespaces)
+    try:
+        documents = await integrations.list()
+    except OperatorError as error:
+        if isinstance(error.__cause__, Unserved):
+            return 0  # their very type is gone
+        raise
+    failed: list[OperatorError] = []
+    for document in documents:
+        if FINALIZER not in (document["metadata"].get("finalizers") or ()):
+            continue
+        integration = Integration.parse(document)
+        try:
+            await integrations.release(integration)
+            say(f"{integration.key}: released")
+        except OperatorError as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return len(documents)
