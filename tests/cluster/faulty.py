@@ -138,7 +138,7 @@ class FaultyApi:
             request.method,
             f"{self.target}{request.raw_path}",
             headers=headers,
-            data=await request.read(),
+            data=await request.read() or None,  # else a type is added that the API server refuses
             allow_redirects=False,
         )
         try:

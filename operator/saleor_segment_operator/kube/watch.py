@@ -13,6 +13,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -59,6 +60,10 @@ class Pulse:
         self._clock = clock
         self._opened: dict[str, float] = {}
 
+    def stop(self) -> None:
+        """Note that no stream is open."""
+        self._opened = {}
+
     def beat(self, path: str) -> None:
         """Note that the stream at this path was opened."""
         self._opened[path] = self._clock()
@@ -101,7 +106,9 @@ class Watch:
         self._pace = pace
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._stop = threading.Event()
+        # No threading.Event: kopf waits for one in a thread that outlives its failure.
+        self._stop = asyncio.Event()
+        self._kopfs_loop: asyncio.AbstractEventLoop | None = None
         self._error: BaseException | None = None
         self._may_log_in_at = 0.0
         self.pulse = Pulse(len(namespaces) or 1, clock)
@@ -110,25 +117,33 @@ class Watch:
         """How many events were seen."""
 
     async def run(self) -> None:
-        """Watch until cancelled.
+        """Watch until cancelled; kopf ends at errors that pass, and is then started again.
 
         Raises:
-            Lost: kopf has ended, or a stream is dead.
+            Lost: It ended before every stream was open, or a stream is dead.
         """
+        while True:
+            await self._live()
+            _log.warning("watch_started_again", why=_reason(self._error))
+
+    async def _live(self) -> None:
+        """Have kopf watch until it ends by itself."""
+        self.pulse.stop()
+        self._stop, self._kopfs_loop, self._error = asyncio.Event(), None, None
         thread = threading.Thread(target=self._in_thread, name="kopf", daemon=True)
         began = self._clock()
         thread.start()
         try:
-            while True:
+            while thread.is_alive():
                 await asyncio.sleep(_LOOK)
-                self._examine(thread, self._clock() - began)
+                self._examine(self._clock() - began)
         finally:
-            self._stop.set()
+            self._end()
             await asyncio.to_thread(thread.join, _JOIN)
-
-    def _examine(self, thread: threading.Thread, running: float) -> None:
-        if not thread.is_alive():
+        if not self.pulse.live:
             raise Lost(f"the watch of integrations ended: {_reason(self._error)}")
+
+    def _examine(self, running: float) -> None:
         if not self.pulse.live and running > self._pace.begin:
             raise Lost(
                 f"the watch of integrations did not begin within {self._pace.begin:.0f} s: see the "
@@ -138,18 +153,30 @@ class Watch:
         if self.pulse.age > self._pace.silence:
             raise Lost(f"the watch of integrations is dead: silent for {self.pulse.age:.0f} s")
 
+    def _end(self) -> None:
+        """Have kopf end; nothing happens where it has."""
+        if self._kopfs_loop is None:
+            self._stop.set()
+            return
+        with suppress(RuntimeError):  # its loop is closed
+            self._kopfs_loop.call_soon_threadsafe(self._stop.set)
+
     def _in_thread(self) -> None:
         try:
-            kopf.run(
-                registry=self._registry(),
-                settings=_settings(self._pace),
-                standalone=True,
-                clusterwide=not self._namespaces,
-                namespaces=self._namespaces,
-                stop_flag=self._stop,
-            )
+            asyncio.run(self._watch())
         except Exception as error:  # noqa: BLE001 - told by the main loop, which ends the process
             self._error = error
+
+    async def _watch(self) -> None:
+        self._kopfs_loop = asyncio.get_running_loop()
+        await kopf.operator(
+            registry=self._registry(),
+            settings=_settings(self._pace),
+            standalone=True,
+            clusterwide=not self._namespaces,
+            namespaces=self._namespaces,
+            stop_flag=self._stop,
+        )
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
