@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from saleor_segment_operator.cli.daemons import operate, serve
+from saleor_segment_operator.cli.release import release
 from saleor_segment_operator.operate.metrics import Metrics as OperatorMetrics
 from saleor_segment_server.metrics import Metrics
 from tests.chart.charts import (
@@ -146,6 +147,7 @@ def test_the_daemons_run_commands_that_exist() -> None:
     pods = workloads(manifests(WEBHOOK))
     assert command_of(pods["operator"]) is operate
     assert command_of(pods["server"]) is serve
+    assert command_of(pods["uninstall"]) is release
 
 
 @each_option

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings
 from saleor_segment_operator.cli import chart_values
 from saleor_segment_operator.cli.chart_values import DECIDED, DEFAULTS, PLACED, Values
 from saleor_segment_operator.cli.flags import Setting, settings_of
+from saleor_segment_operator.cli.release import ReleaseSettings
 from saleor_segment_operator.operate import OperateSettings
 from saleor_segment_server.settings import ServeSettings
 from tests.chart.charts import CHART, ROOT, WEBHOOK
@@ -91,6 +92,14 @@ def test_what_the_chart_decides_is_what_operator_and_server_meet_at() -> None:
     assert operator.pipeline_shards == server.pipeline_shards
     assert operator.internal_token_file == server.internal_token_file
     assert server.from_kubernetes
+
+
+def test_before_an_uninstall_the_same_namespaces_are_meant_as_the_operator_s() -> None:
+    values = {**WEBHOOK, "watchNamespaces": ["shop-a", "shop-b"]}
+    operator = settings_in(environment_of("operator", values), OperateSettings)
+    uninstall = settings_in(environment_of("uninstall", values), ReleaseSettings)
+    assert uninstall.watch_namespaces == operator.watch_namespaces
+    assert (uninstall.release, uninstall.namespace) == (operator.release, operator.namespace)
 
 
 def _path(component: str, setting: Setting) -> str:
