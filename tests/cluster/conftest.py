@@ -9,6 +9,7 @@ import pytest
 
 from tests.cluster.helm import Helm
 from tests.cluster.kubectl import Kubectl
+from tests.cluster.kubelet import Kubelet
 from tests.cluster.plane import build
 from tests.cluster.plane.control_plane import ControlPlane
 
@@ -38,6 +39,12 @@ def kubectl(plane: ControlPlane) -> Kubectl:
 @pytest.fixture(scope="session")
 def helm(plane: ControlPlane) -> Helm:
     return Helm(plane.kubeconfig)
+
+
+@pytest.fixture(scope="session")
+def kubelet(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubelet]:
+    with Kubelet(plane, tmp_path_factory.mktemp("kubelet")) as kubelet:
+        yield kubelet
 
 
 @pytest.fixture
