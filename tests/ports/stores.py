@@ -38,10 +38,18 @@ RELEASE = "saleor-segment"
 class Stores(Protocol):
     """The three ports on one store, and what its user can do."""
 
-    integrations: Integrations
-    secrets: Secrets
-    pipelines: Pipelines
-    key: Key
+    @property
+    def integrations(self) -> Integrations: ...
+
+    @property
+    def secrets(self) -> Secrets: ...
+
+    @property
+    def pipelines(self) -> Pipelines: ...
+
+    @property
+    def key(self) -> Key:
+        """The integration's."""
 
     async def apply(self, **changes: Any) -> Integration:
         """Make or change the integration, as ``kubectl apply`` does."""

@@ -52,8 +52,9 @@ async def scripted(folder: Path, *answers: Answer) -> AsyncIterator[tuple[Api, S
             yield api, server
 
 
-async def watched(api: Api, **more: float) -> list[WatchEvent]:
-    return [each async for each in api.watch(SECRETS, "shop", since="7", **more)]
+async def watched(api: Api, *, seconds: float = 300.0, silence: float = 5.0) -> list[WatchEvent]:
+    watch = api.watch(SECRETS, "shop", since="7", seconds=seconds, silence=silence)
+    return [each async for each in watch]
 
 
 @pytest.mark.parametrize(
