@@ -11,7 +11,7 @@ import helm_python
 import pytest
 
 from tests.cluster.helm import Helm
-from tests.cluster.kubectl import Kubectl
+from tests.cluster.kubectl import Kubectl, Refused
 from tests.cluster.kubelet import Kubelet
 from tests.cluster.plane.control_plane import ControlPlane
 from tests.cluster.service import Entrance
@@ -292,6 +292,30 @@ async def test_our_image_runs_our_script(here: Kubectl, kubelet: Kubelet) -> Non
     await until(lambda: "saleor-segment" in kubelet.logs(here.namespace, name))
 
 
+async def test_kubectl_shows_logs_and_runs_programs_in_a_container(
+    here: Kubectl, kubelet: Kubelet
+) -> None:
+    name = await deployed(here)
+    assert await here.run("logs", "deployment/web") == f"serving as {name}\n"
+    within = ("exec", "-i", "deployment/web", "--", "sh", "-c")
+    assert await here.run(*within, "cat /config/colour; cat", input=" sky") == "blue sky"
+    with pytest.raises(Refused, match=r"(?s)wrong.*exit code 3"):
+        await here.run(*within, "echo wrong >&2; exit 3")
+
+
+async def test_containers_need_no_api_server(
+    here: Kubectl, kubelet: Kubelet, plane: ControlPlane
+) -> None:
+    name = await deployed(here)
+    plane.stop()
+    try:
+        pid = kubelet.kill(here.namespace, name)
+        await until(lambda: _another(kubelet, here.namespace, name, pid))
+    finally:
+        await plane.start()
+    await here.wait(f"pod/{name}", "jsonpath={.status.containerStatuses[0].restartCount}=1")
+
+
 async def test_helm_waits_until_all_is_ready(
     helm: Helm, here: Kubectl, kubelet: Kubelet, tmp_path: Path
 ) -> None:
@@ -311,6 +335,13 @@ async def test_helm_waits_until_all_is_ready(
     await helm.rollback("rel", version=1)
     await helm.uninstall("rel")
     await until(lambda: _no_pods(here))
+
+
+def _another(kubelet: Kubelet, namespace: str, pod: str, pid: int) -> bool:
+    try:
+        return kubelet.pid(namespace, pod) != pid
+    except LookupError:
+        return False
 
 
 def _ours() -> dict[str, Any]:

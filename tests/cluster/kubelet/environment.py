@@ -56,9 +56,12 @@ def expand(text: str, environment: Mapping[str, str]) -> str:
 def localise(text: str, address: str, mounts: Mapping[str, Path]) -> str:
     """Put the Pod's address for ``0.0.0.0`` and the local folders for the mount paths."""
     text = text.replace("0.0.0.0", address)
-    for path in sorted(mounts, key=len, reverse=True):
-        text = re.sub(rf"(?<![\w./-]){re.escape(path)}(?![\w.-])", str(mounts[path]), text)
-    return text
+    if not mounts:
+        return text
+    # In one pass: a local folder may lie below a mount path, such as /tmp.
+    paths = "|".join(re.escape(path) for path in sorted(mounts, key=len, reverse=True))
+    found = rf"(?<![\w./-])({paths})(?![\w.-])"
+    return re.sub(found, lambda match: str(mounts[match[1]]), text)
 
 
 def field(pod: Object, path: str) -> str:

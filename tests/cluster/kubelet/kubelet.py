@@ -99,16 +99,10 @@ class Kubelet:
     def _pod(self, namespace: str, name: str) -> Pod:
         if self._trouble is not None:
             raise AssertionError("the kubelet itself has failed") from self._trouble
-        for pod in self._node.running():
-            if (pod.namespace, pod.name) == (namespace, name):
-                return pod
-        raise LookupError(f"no Pod {namespace}/{name} on this Node")
+        return self._node.pod(namespace, name)
 
     def _container(self, namespace: str, pod: str, name: str | None) -> Container:
-        for container in self._pod(namespace, pod).containers:
-            if name in {None, container.name}:
-                return container
-        raise LookupError(f"Pod {namespace}/{pod} has no container {name}")
+        return self._pod(namespace, pod).container(name)
 
     def _work(self) -> None:
         try:
@@ -120,8 +114,7 @@ class Kubelet:
 
     async def _run(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        address = self._block.getsockname()[0]
-        self._node = Node(self._plane, self._folder, address=address, environment=self.environment)
+        self._node = Node(self._plane, self._folder, door=self._block, environment=self.environment)
         async with self._node:
             self._started.set()
             stop = asyncio.create_task(self._stop.wait())

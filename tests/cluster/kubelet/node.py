@@ -1,6 +1,7 @@
 """The Node: binds every Pod to itself and runs it."""
 
 import asyncio
+import socket
 from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Any, Self
 import aiohttp
 
 from tests.cluster.kubelet.addresses import Addresses
+from tests.cluster.kubelet.api import answering
 from tests.cluster.kubelet.claims import Claims
 from tests.cluster.kubelet.client import TROUBLE, Client, Mirror, Object, key, uid
 from tests.cluster.kubelet.container import now
 from tests.cluster.kubelet.endpoints import Endpoints
 from tests.cluster.kubelet.environment import Find
-from tests.cluster.kubelet.pod import Host, Pod
+from tests.cluster.kubelet.launch import Host
+from tests.cluster.kubelet.pod import Pod
 from tests.cluster.plane.control_plane import ControlPlane
 
 NAME = "node"
@@ -26,14 +29,21 @@ class Node:
     """Everything that runs in the kubelet's loop, for the time of an ``async with``."""
 
     def __init__(
-        self, plane: ControlPlane, folder: Path, *, address: str, environment: Mapping[str, str]
+        self,
+        plane: ControlPlane,
+        folder: Path,
+        *,
+        door: socket.socket,
+        environment: Mapping[str, str],
     ) -> None:
         self._client = Client(plane.api_url, ca=plane.ca, token=plane.admin_token)
-        self._folder, self._address, self._environment = folder, address, environment
+        self._folder, self._environment = folder, environment
+        self._plane, self._door = plane, door
+        self._address, self._port = door.getsockname()
         self._pods: dict[str, Pod] = {}
         self._asked: set[str] = set()
         """Pods that are being bound and claims that are being provided for, by uid."""
-        self._addresses = Addresses(address)
+        self._addresses = Addresses(self._address)
         self._tasks: set[asyncio.Task[None]] = set()
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Raises what went wrong in the kubelet itself."""
@@ -42,6 +52,9 @@ class Node:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._client)
             stack.push_async_callback(self._end)
+            await stack.enter_async_context(
+                answering(self._door, self._plane.certificate, self.pod)
+            )
             await self._begin()
             self._stack = stack.pop_all()
         return self
@@ -83,6 +96,17 @@ class Node:
     def running(self) -> list[Pod]:
         """Return the Pods that are here."""
         return list(self._pods.values())
+
+    def pod(self, namespace: str, name: str) -> Pod:
+        """Return a Pod that is here.
+
+        Raises:
+            LookupError: It is not.
+        """
+        for pod in self._pods.values():
+            if (pod.namespace, pod.name) == (namespace, name):
+                return pod
+        raise LookupError(f"no Pod {namespace}/{name} on this Node")
 
     def _mirror(self, plural: str, changed: Any) -> Mirror:
         return Mirror(self._client, f"/api/v1/{plural}", changed)
@@ -176,6 +200,8 @@ class Node:
             "allocatable": much,
             "conditions": [ready],
             "addresses": [{"type": "InternalIP", "address": self._address}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": self._port}},
+            "declaredFeatures": ["ExtendWebSocketsToKubelet"],
         }
         node = {"metadata": {"name": NAME, "labels": {"kubernetes.io/hostname": NAME}}}
         await self._client.post("/api/v1/nodes", node)

@@ -1,49 +1,21 @@
 """One Pod: its volumes, its containers, its status, its end."""
 
 import asyncio
-import os
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from tests.cluster.kubelet.client import TROUBLE, Client, Object, key, uid
+from tests.cluster.kubelet.client import TROUBLE, Object, key, uid
 from tests.cluster.kubelet.container import Container, Process
-from tests.cluster.kubelet.environment import (
-    ENTRYPOINT,
-    Find,
-    Unready,
-    command,
-    localise,
-    variables,
-)
+from tests.cluster.kubelet.environment import Unready
+from tests.cluster.kubelet.launch import Host, Launcher
 from tests.cluster.kubelet.status import Status
 from tests.cluster.kubelet.volumes import Volumes
-from tests.cluster.plane.processes import tied
 
-SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _AGAIN_SECONDS = 0.1
 _GONE = frozenset({404, 409})
-_BIN = Path(sys.executable).parent
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """What a Pod needs of its Node."""
-
-    client: Client
-    folder: Path
-    """Holds a folder for each Pod, and ``logs``."""
-    address: str
-    find: Callable[[str], Find]
-    """Lookup of Secrets and ConfigMaps in a namespace."""
-    claims: Callable[[str], Callable[[str], Path]]
-    """Folders of the claims of a namespace."""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    """Given to every process, over what its container says."""
 
 
 class Pod:
@@ -63,6 +35,7 @@ class Pod:
             self._token,
             host.claims(self.namespace),
         )
+        self.launcher = Launcher(pod, address, host, self.volumes)
         self._status = Status(address=address, node=host.address, restart=restart)
         self._prepared, self._waits_for = False, ""
         self._deleted, self._vanished = asyncio.Event(), asyncio.Event()
@@ -83,6 +56,17 @@ class Pod:
         """Take note that the object is gone: everything ends at once."""
         self._vanished.set()
         self._deleted.set()
+
+    def container(self, name: str | None) -> Container:
+        """Return a container by its name, or the first.
+
+        Raises:
+            LookupError: There is none of that name.
+        """
+        for container in self.containers:
+            if name in {None, container.name}:
+                return container
+        raise LookupError(f"Pod {self.namespace}/{self.name} has no container {name}")
 
     def log(self, container: str) -> Path:
         """Return the file with all that a container has said."""
@@ -205,59 +189,4 @@ class Pod:
         return token
 
     async def _launch(self, spec: Object) -> Process:
-        self._check(spec)
-        mounts = self.volumes.mounts(spec)
-        pod = {**self.pod, "status": self._seen_from_within()}
-        told = variables(pod, spec, self._host.find(self.namespace))
-        words = [localise(word, self.address, mounts) for word in command(spec, told)]
-        local = {name: localise(value, self.address, mounts) for name, value in told.items()}
-        log = self.log(spec["name"])
-        log.parent.mkdir(parents=True, exist_ok=True)
-        self.volumes.folder.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
-            return await asyncio.create_subprocess_exec(
-                *tied([_program(words[0]), *words[1:]]),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=self.volumes.folder,
-                env={**self._given(mounts), **local, **self._host.environment},
-                start_new_session=True,
-            )
-
-    def _seen_from_within(self) -> Object:
-        return {
-            "podIP": self.address,
-            "podIPs": self.address,
-            "hostIP": self._host.address,
-        }
-
-    def _given(self, mounts: Mapping[str, Path]) -> dict[str, str]:
-        """Return what every container finds, whatever its spec says."""
-        given = {
-            "PATH": os.pathsep.join([str(_BIN), os.defpath]),
-            "HOME": str(self.volumes.folder),
-            "HOSTNAME": self.name,
-            "LANG": "C.UTF-8",
-            "KUBERNETES_SERVICE_HOST": str(self._host.client.url.host),
-            "KUBERNETES_SERVICE_PORT": str(self._host.client.url.port),
-            "KUBERNETES_SERVICE_PORT_HTTPS": str(self._host.client.url.port),
-        }
-        if SERVICE_ACCOUNT in mounts:
-            given["SALEOR_SEGMENT_SERVICE_ACCOUNT"] = str(mounts[SERVICE_ACCOUNT])
-        if "/tmp" in mounts:
-            given["TMPDIR"] = str(mounts["/tmp"])
-        return given
-
-    def _check(self, spec: Object) -> None:
-        if "command" in spec:
-            return
-        of_pod = self.pod["spec"].get("securityContext", {})
-        security = {**of_pod, **spec.get("securityContext", {})}
-        if security.get("runAsNonRoot") is not True or security.get("runAsUser") == 0:
-            raise ValueError("our image must have runAsNonRoot: true, and no runAsUser: 0")
-
-
-def _program(word: str) -> str:
-    """Return our own script for our image's entrypoint; other programs are looked up."""
-    return str(_BIN / ENTRYPOINT) if Path(word).name == ENTRYPOINT else word
+        return await self.launcher.container(spec, self.log(spec["name"]))

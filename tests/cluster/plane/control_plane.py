@@ -72,6 +72,17 @@ class ControlPlane:
         return self.folder / "ca.crt"
 
     @property
+    def pids(self) -> dict[str, int]:
+        """The process ids of its programs."""
+        running = (self._api, self._etcd, self._controllers)
+        return {process.log.stem: process.pid for process in running}
+
+    @property
+    def certificate(self) -> tuple[Path, Path]:
+        """Files with the API server's certificate and key."""
+        return self.folder / "server.crt", self.folder / "server.key"
+
+    @property
     def kubeconfig(self) -> Path:
         """Kubeconfig of an administrator."""
         return self.folder / "admin.kubeconfig"
