@@ -39,11 +39,8 @@ class Totals:
     """Why sending has stopped until key or spec change, where it has."""
     waiting: str | None = None
     """Why Segment is tried again, where its last answer was none to go on with."""
-
-    @property
-    def received(self) -> bool:
-        """Whether any event came in."""
-        return self.pending + self.dead + self.delivered > 0
+    received: bool = False
+    """Whether Saleor itself brought any, rather than the operator."""
 
 
 class Fate(StrEnum):
@@ -79,6 +76,7 @@ class _Report:
             parked=document["parked"],
             waiting=document.get("waiting"),
             dead_why=document.get("deadWhy"),
+            received=bool(document.get("heard")),
         )
         return cls(str(document["hash"]), totals)
 
@@ -262,6 +260,7 @@ def _sum(all_totals: Sequence[Totals]) -> Totals:
         last_delivered_at=max(deliveries, default=None),
         parked=next((one.parked for one in all_totals if one.parked), None),
         waiting=next((one.waiting for one in all_totals if one.waiting), None),
+        received=any(one.received for one in all_totals),
         dead_why=next((one.dead_why for one in all_totals if one.dead_why), None),
     )
 

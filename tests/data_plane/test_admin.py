@@ -49,6 +49,7 @@ async def test_it_tells_what_it_holds(door: Door, shop: Shop, signer: Signer) ->
                 "dead": 1,
                 "deadWhy": "its __typename is not OrderCreated",
                 "delivered": 0,
+                "heard": True,
                 "oldestPendingSince": "2026-11-18T11:06:40+00:00",
                 "lastDeliveredAt": None,
                 "parked": "Segment answers 401",
@@ -138,7 +139,9 @@ async def test_what_is_handed_in_comes_through_saleors_door(door: Door, signer: 
     data = body()
     assert await hand_in(door, data, signer.sign(data)) == (200, {"outcome": "accepted"})
     assert await hand_in(door, data, signer.sign(data)) == (200, {"outcome": "duplicate"})
+    assert not door.receiver.heard(PIPELINE_ID)  # not by Saleor
     assert (await door.post(data, signer.sign(data)))[0] == 200
+    assert door.receiver.heard(PIPELINE_ID)
     (pending,) = await door.journal.take(PIPELINE_ID)
     assert (pending.event, pending.body) == (Event.ORDER_CREATED, data)
     assert door.woken == [PIPELINE_ID]

@@ -27,6 +27,9 @@ class Door(Protocol):
     async def accept(self, request: web.BaseRequest, pipeline_id: str, event_name: str) -> str:
         """Make a delivery durable; say whether it was new."""
 
+    def heard(self, pipeline_id: str) -> bool:
+        """Tell whether Saleor itself brought one."""
+
 
 class Admin:
     """Answers on the private listener.
@@ -134,6 +137,7 @@ class Admin:
             "dead": tally.dead,
             "deadWhy": newest[0].why if newest else None,
             "delivered": tally.delivered,
+            "heard": self._receiver.heard(pipeline.id),
             "oldestPendingSince": _time(tally.oldest_pending_at),
             "lastDeliveredAt": _time(tally.last_delivered_at),
             "parked": self._parked(pipeline.id),

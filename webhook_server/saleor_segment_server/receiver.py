@@ -77,6 +77,7 @@ class Receiver:
         """Set when the process is to stop: it is not ready, and still accepts what comes."""
         self._stopping = False
         self._in_flight = 0
+        self._heard: set[str] = set()
         self._finished = asyncio.Event()
 
     async def receive(self, request: web.BaseRequest) -> web.Response:
@@ -85,11 +86,17 @@ class Receiver:
         Raises:
             Rejected: It is not accepted; the subclass says which answer that is.
         """
-        await self.accept(request, *_address(request))
+        pipeline_id, event_name = _address(request)
+        await self.accept(request, pipeline_id, event_name)
+        self._heard.add(pipeline_id)
         response = web.Response()
         if self.draining:
             response.force_close()  # the next one finds another process
         return response
+
+    def heard(self, pipeline_id: str) -> bool:
+        """Tell whether Saleor itself brought a delivery of this Pipeline since the start."""
+        return pipeline_id in self._heard
 
     async def accept(self, request: web.BaseRequest, pipeline_id: str, event_name: str) -> str:
         """Judge a delivery, whatever its address, and make it durable.

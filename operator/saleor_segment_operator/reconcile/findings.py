@@ -219,4 +219,6 @@ def public_url(seen: Observed, webhook_url: str | None) -> Finding:
     if proven or (isinstance(totals, Totals) and totals.received):
         return Finding(name, _TRUE, Reason.DELIVERY_RECEIVED, "Deliveries of Saleor arrive.")
     message = f"No delivery has come to {webhook_url} yet."
+    if status.recovery is not None and status.recovery.recovered:
+        message += " What Saleor gave up was fetched from it: see that it reaches this address."
     return Finding(name, _UNKNOWN, Reason.NOTHING_RECEIVED, message)

@@ -14,6 +14,7 @@ class Tally:
     pending: int = 0
     dead: int = 0
     delivered: int = 0
+    heard: bool = False
     parked: str | None = None
     dead_why: str | None = None
 
@@ -52,6 +53,7 @@ class Plane:
             "dead": tally.dead,
             "deadWhy": tally.dead_why,
             "delivered": tally.delivered,
+            "heard": tally.heard,
             "oldestPendingSince": "2026-11-24T12:00:00+00:00" if tally.pending else None,
             "lastDeliveredAt": "2026-11-24T12:00:00+00:00" if tally.delivered else None,
             "parked": tally.parked,

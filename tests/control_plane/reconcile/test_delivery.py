@@ -65,6 +65,9 @@ async def test_the_first_delivery_proves_the_public_url_for_good(
     tally = ready.plane.tally(ready.pipeline.id)
     tally.pending = 1
     await process.once()
+    assert ready.says(REACHABLE) == ("Unknown", Reason.NOTHING_RECEIVED)  # it was handed in
+    tally.heard = True
+    await process.once()
     assert ready.says(REACHABLE) == ("True", Reason.DELIVERY_RECEIVED)
     tally.pending = 0
     await process.once()

@@ -10,7 +10,7 @@ import pytest
 
 from saleor_segment_operator.reconcile.backlog import Backlog
 from saleor_segment_operator.reconcile.look import Look, Memory, Ways
-from saleor_segment_operator.resource import Reason
+from saleor_segment_operator.resource import ConditionType, Reason
 from saleor_segment_operator.saleor import Contents, Saleor
 from saleor_segment_operator.servers import Servers
 from saleor_segment_server.contract import PipelineState
@@ -174,6 +174,21 @@ async def test_what_is_older_than_the_integration_is_not_for_it(there: Recoverin
         await recover(there, process)
     assert early.body not in await there.journaled()
     assert there.says() == WELL
+
+
+async def test_what_was_fetched_is_no_proof_that_saleor_reaches_us(there: Recovering) -> None:
+    name = ConditionType.PUBLIC_URL_REACHABLE
+    async with there.running() as process:
+        there.gate.closed = True
+        await there.orders(1)
+        await recover(there, process)
+        await process.once()
+        assert there.world.says(name) == ("Unknown", Reason.NOTHING_RECEIVED)
+        assert "fetched from it" in there.world.condition(name).message
+        there.gate.closed = False
+        await there.orders(1)
+        await process.once()
+        assert there.world.says(name) == ("True", Reason.DELIVERY_RECEIVED)
 
 
 # The servers.
