@@ -1,6 +1,6 @@
 """``helm`` as README writes it, on Helm's own library: the machine need not have the program.
 
-``python -m tests.cluster.helm_command install NAME CHART --namespace N …``, with ``KUBECONFIG`` set.
+``python -m tests.cluster.helm_command install NAME CHART …``, with ``KUBECONFIG`` set.
 ``HELM_VALUES`` names a YAML file of values that a test adds to those of the command line.
 """
 
