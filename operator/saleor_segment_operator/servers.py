@@ -81,6 +81,41 @@ class _Report:
         return cls(str(document["hash"]), totals)
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What every ready server says of one Pipeline; ``None`` where one does not hold it."""
+
+    _reports: tuple[_Report | None, ...]
+
+    def held(self, fingerprint: str) -> bool:
+        """Tell whether all hold it with this ``fingerprint``."""
+        return all(one is not None and one.fingerprint == fingerprint for one in self._reports)
+
+    def totals(self) -> Totals:
+        """Add up what all have of its events.
+
+        Raises:
+            Unavailable: One does not hold it: what that one has is not known then.
+        """
+        known = [report.totals for report in self._reports if report is not None]
+        if len(known) < len(self._reports):
+            raise Unavailable(
+                Reason.PIPELINE_PENDING, "A server does not hold the Pipeline yet: asked again."
+            )
+        return _sum(known)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What every ready server says of all Pipelines."""
+
+    _servers: tuple[Mapping[str, _Report], ...]
+
+    def of(self, pipeline_id: str) -> Word:
+        """Return what they say of one."""
+        return Word(tuple(each.get(pipeline_id) for each in self._servers))
+
+
 class Servers:
     """All servers of this installation; use it as an async context manager.
 
@@ -114,8 +149,7 @@ class Servers:
 
     async def held(self, pipeline_id: str, fingerprint: str) -> bool:
         """Tell whether every ready server holds the Pipeline with this ``fingerprint``."""
-        reports = await self._reports(pipeline_id)
-        return all(report is not None and report.fingerprint == fingerprint for report in reports)
+        return (await self.ask(pipeline_id)).held(fingerprint)
 
     async def totals(self, pipeline_id: str) -> Totals:
         """Add up what every ready server has of the Pipeline's events.
@@ -123,13 +157,17 @@ class Servers:
         Raises:
             Unavailable: Also where one does not hold the Pipeline: what it has is not known then.
         """
-        reports = await self._reports(pipeline_id)
-        known = [report.totals for report in reports if report is not None]
-        if len(known) < len(reports):
-            raise Unavailable(
-                Reason.PIPELINE_PENDING, "A server does not hold the Pipeline yet: asked again."
-            )
-        return _sum(known)
+        return (await self.ask(pipeline_id)).totals()
+
+    async def ask(self, pipeline_id: str) -> Word:
+        """Ask every ready server about one Pipeline."""
+        query = f"?id={pipeline_id}"  # of hundreds of shops one is told, not all
+        told = await self._of_all(lambda address: self._reports(address, query))
+        return Words(tuple(told)).of(pipeline_id)
+
+    async def ask_about_all(self) -> Words:
+        """Ask every ready server about all its Pipelines."""
+        return Words(tuple(await self._of_all(lambda address: self._reports(address, ""))))
 
     async def bury(self, pipeline_id: str) -> None:
         """Have every ready server make dead letters of the Pipeline's events that still wait."""
@@ -156,9 +194,6 @@ class Servers:
         response = await self._send("POST", url, headers=dict(headers), content=body)
         return _fate(url, response)
 
-    async def _reports(self, pipeline_id: str) -> list[_Report | None]:
-        return await self._of_all(lambda address: self._report(address, pipeline_id))
-
     async def _of_all(self, ask: Callable[[str], Awaitable[T]]) -> list[T]:
         addresses = await self._addresses()
         if not addresses:
@@ -169,12 +204,10 @@ class Servers:
                 raise answer
         return [answer for answer in answers if not isinstance(answer, BaseException)]
 
-    async def _report(self, address: str, pipeline_id: str) -> _Report | None:
-        response = await self._ask("GET", f"{address}/internal/v1/pipelines")
+    async def _reports(self, address: str, query: str) -> Mapping[str, _Report]:
+        response = await self._ask("GET", f"{address}/internal/v1/pipelines{query}")
         try:
-            documents = {one["id"]: one for one in response.json()["pipelines"]}
-            found = documents.get(pipeline_id)
-            return None if found is None else _Report.parse(found)
+            return {str(one["id"]): _Report.parse(one) for one in response.json()["pipelines"]}
         except (KeyError, TypeError, ValueError) as error:
             raise _unreachable(f"The server at {address} answers what we cannot read.") from error
 

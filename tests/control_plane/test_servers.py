@@ -134,6 +134,15 @@ async def test_totals_are_unknown_while_a_server_does_not_hold_the_pipeline() ->
         assert caught.value.reason == Reason.PIPELINE_PENDING
 
 
+async def test_one_question_tells_of_all_pipelines() -> None:
+    one, two = reports(report(pending=1)), reports(report(pending=2))
+    async with answering(one, two) as addresses, servers(addresses) as all_servers:
+        words = await all_servers.ask_about_all()
+        assert words.of(PIPELINE_ID).totals().pending == 3
+        assert words.of("another").held("cafe")
+        assert not words.of("unknown").held("cafe")
+
+
 async def is_unknown(all_servers: Servers) -> str:
     """Assert that nothing is known; return why."""
     errors = []

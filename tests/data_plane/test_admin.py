@@ -59,6 +59,12 @@ async def test_it_tells_what_it_holds(door: Door, shop: Shop, signer: Signer) ->
     }
 
 
+async def test_it_tells_of_one_pipeline_where_one_is_asked_for(door: Door) -> None:
+    for asked, told in ((PIPELINE_ID, [PIPELINE_ID]), ("another", []), ("", [])):
+        _, text = await door.get(f"/internal/v1/pipelines?id={asked}")
+        assert [one["id"] for one in json.loads(text)["pipelines"]] == told
+
+
 async def test_dead_letters_are_told_by_reason_and_not_by_body(door: Door, signer: Signer) -> None:
     for data in (body(__typename="OrderUpdated"), body(recipient={"id": "QXBwOjY="})):
         await door.post(data, signer.sign(data))

@@ -88,12 +88,17 @@ class Admin:
         return web.Response(body=self._metrics.render(), headers=headers)
 
     async def pipelines(self, request: web.Request) -> web.Response:
-        """Answer ``GET /internal/v1/pipelines``: what is held, and how far it is."""
+        """Answer ``GET /internal/v1/pipelines``: what is held, and how far it is.
+
+        With ``?id=`` only that Pipeline is told, if it is held.
+        """
         await self._authorize(request)
         tallies = self._journal.tallies()
+        asked = request.query.get("id")
         reports = [
             await self._report(pipeline, tallies.get(pipeline.id, Tally()))
             for pipeline in self._table.pipelines.values()
+            if asked in {None, pipeline.id}
         ]
         return _json({"pipelines": reports})
 

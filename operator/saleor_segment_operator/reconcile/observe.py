@@ -8,10 +8,27 @@ from saleor_segment_operator.reconcile.ports import Integrations, Pipelines, Sec
 from saleor_segment_operator.reconcile.shop import Shop, look
 from saleor_segment_operator.reconcile.state import Desired, Observed, Problem, WriteKey
 from saleor_segment_operator.reconcile.write_keys import WriteKeys
-from saleor_segment_operator.resource import Integration, Reason, Spec
+from saleor_segment_operator.resource import Integration, Spec
 from saleor_segment_operator.saleor import App, Saleor
-from saleor_segment_operator.servers import Servers, Totals
+from saleor_segment_operator.servers import Servers, Totals, Word
 from saleor_segment_server.contract import Pipeline
+
+Heard = tuple[bool | Problem | None, Totals | Problem | None]
+"""Whether every server holds the Pipeline, and what they have of its events; ``None`` where there
+is no Pipeline."""
+
+
+def understood(word: Word, fingerprint: str) -> Heard:
+    """Return what the servers' word means for a Pipeline with this ``fingerprint``."""
+    try:
+        return word.held(fingerprint), word.totals()
+    except Unavailable as error:  # one without the Pipeline does not hold it, and nothing worse
+        return False, Problem.of(error)
+
+
+def silent(problem: Problem) -> Heard:
+    """Return what it means that the servers do not answer."""
+    return problem, problem
 
 
 class Observer:
@@ -69,10 +86,20 @@ class Observer:
             totals=totals,
         )
 
-    async def observe_ours(self, integration: Integration) -> Observed:
-        """Look at our own side only, where no valid spec says which shop it is."""
+    async def observe_ours(
+        self, integration: Integration, *, silence: Problem | None = None
+    ) -> Observed:
+        """Look at our own side only, where no valid spec says which shop it is.
+
+        Args:
+            integration: Whose.
+            silence: Why the servers are not asked, where it is known that they do not answer.
+        """
         pipeline = await self._pipelines.get(integration.uid)
-        held, totals = await self._ask_servers(pipeline)
+        if pipeline is not None and silence is not None:
+            held, totals = silent(silence)
+        else:
+            held, totals = await self._ask_servers(pipeline)
         return Observed(integration=integration, pipeline=pipeline, held=held, totals=totals)
 
     async def _write_key(self, namespace: str, spec: Spec) -> str | Problem:
@@ -86,19 +113,14 @@ class Observer:
             return key
         return await self._write_keys.judge(uid, spec, key)
 
-    async def _ask_servers(
-        self, pipeline: Pipeline | None
-    ) -> tuple[bool | Problem | None, Totals | Problem | None]:
+    async def _ask_servers(self, pipeline: Pipeline | None) -> Heard:
         if pipeline is None:
             return None, None
         try:
-            held = await self._servers.held(pipeline.id, pipeline.fingerprint())
-            return held, await self._servers.totals(pipeline.id)
+            word = await self._servers.ask(pipeline.id)
         except Unavailable as error:
-            problem = Problem.of(error)
-            # A server without the Pipeline is one that does not hold it, and nothing worse.
-            waits = problem.reason is Reason.PIPELINE_PENDING
-            return (False if waits else problem), problem
+            return silent(Problem.of(error))
+        return understood(word, pipeline.fingerprint())
 
     async def _others(self, uid: str, shop: Shop) -> frozenset[str]:
         """Return the other integrations' uids, where an app carries one that is not ours."""
