@@ -9,6 +9,13 @@ from tests.bench.report import Measure, Points, Profile
 class Bench(ABC):
     """One thing that is measured."""
 
+    most_rounds: int | None = None
+    """How many rounds are enough, where each of them takes minutes."""
+
+    def obstacle(self) -> str | None:
+        """Say why it cannot be measured here; ``None``: it can."""
+        return None
+
     @abstractmethod
     def prepare(self) -> None:
         """Make what all rounds use."""

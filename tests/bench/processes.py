@@ -65,6 +65,12 @@ def resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
 
 
+def most_resident(pid: int) -> int:
+    """Return the most resident bytes that a process has had so far."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
 @dataclass(frozen=True)
 class Cpu:
     """Seconds of processor time that a process has used."""
