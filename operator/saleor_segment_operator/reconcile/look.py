@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from saleor_segment_operator.errors import Blocked
 from saleor_segment_operator.reconcile.backlog import Backlog, Shelf, Unread
-from saleor_segment_operator.reconcile.recovered import Result
+from saleor_segment_operator.reconcile.recovered import KEPT, Result
 from saleor_segment_operator.saleor import (
     SIGNATURE,
     Contents,
@@ -200,7 +200,8 @@ class Look:
             for name in waiting - pending:
                 arrived = self._memory.resent.pop(name)
                 self._memory.settled[name] = arrived.created_at
-                self.result.bring(arrived.created_at)
+                if arrived.created_at >= self.began - KEPT:  # else Saleor forgot it
+                    self.result.bring(arrived.created_at)
 
     async def _pending(self, ways: Ways, since: datetime) -> set[str]:
         found: set[str] = set()

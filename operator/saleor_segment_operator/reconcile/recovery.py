@@ -55,7 +55,9 @@ class _Case:
     look: Look | None = None
     """The look that is under way."""
     away: bool = False
-    """Whether the servers were out of reach since the last look began."""
+    """Whether the servers were out of reach when they were last looked at."""
+    again: bool = False
+    """Whether they were since the look that is under way began."""
 
 
 class Recovery:
@@ -118,7 +120,7 @@ class Recovery:
             self._cases[key] = _Case(uid)
             self._queue.add(key)
         elif seen.held and known and case is not None and case.away:
-            case.away = False
+            case.away, case.again = False, case.look is not None
             self._queue.add(key)
 
     async def recover(self, key: Key) -> float | None:
@@ -153,7 +155,7 @@ class Recovery:
             await self._say(integration, look.result, recovered.progress)
             return 0.0
         await self._conclude(integration, case, look)
-        if look.cut:
+        if look.cut or case.again:
             return 0.0
         if look.resent or look.moved:
             return _SOON
@@ -178,7 +180,7 @@ class Recovery:
         desired = Desired.of(integration, spec, installation, self._public_url)
         ours = webhooks.ours(app.webhooks, marker=desired.marker, url=desired.webhook_url)
         pipeline = await self._pipelines.get(integration.uid)
-        now, case.away = moment(self._clock), False
+        now, case.again = moment(self._clock), False
         before, began = integration.status.recovery, pipeline.since if pipeline else None
         since = recovered.look_from(now, before=before, began=began)
         ids = [webhook.id for webhook in ours]

@@ -125,7 +125,10 @@ def _contents(node: Mapping[str, Any]) -> Contents:
 
 def _headers(recorded: str | None) -> dict[str, str]:
     """Return those that matter of what Saleor recorded, if they can be sent at all."""
-    document = orjson.loads(recorded or "{}")
+    try:
+        document = orjson.loads(recorded or "{}")
+    except orjson.JSONDecodeError:
+        return {}
     if not isinstance(document, dict):
         return {}
     lowered = {name.lower(): value for name, value in document.items() if isinstance(value, str)}

@@ -544,6 +544,23 @@ async def test_after_the_servers_were_away_there_is_another_look(there: Recoveri
         assert there.status.recovered == len(lost)
 
 
+async def test_what_was_given_up_while_a_look_waited_for_the_servers_comes_back_with_it(
+    there: Recovering,
+) -> None:
+    async with there.running() as process:
+        there.gate.closed = True
+        lost = await there.orders(1)
+        there.door.receiver._stopping = True
+        await recover(there, process)  # it has its list, and nobody takes anything
+        there.world.plane.down = True
+        await process.reconciler.measure(KEY)
+        lost += await there.orders(1)
+        there.world.plane.down, there.door.receiver._stopping = False, False
+        await process.reconciler.measure(KEY)
+        await recover(there, process)
+    assert await there.journaled() == [each.body for each in lost]
+
+
 async def test_a_suspended_integration_recovers_and_a_deleting_one_does_not(
     there: Recovering,
 ) -> None:

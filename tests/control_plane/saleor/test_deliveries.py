@@ -105,6 +105,10 @@ def test_captured_deliveries_are_listed() -> None:
             Contents(b"{}"),
         ),
         (
+            {"payload": "{}", "attempts": {"edges": [{"node": {"requestHeaders": "{"}}]}},
+            Contents(b"{}"),
+        ),
+        (
             {"payload": "{}", "attempts": {"edges": [{"node": {"requestHeaders": "[1]"}}]}},
             Contents(b"{}"),
         ),
