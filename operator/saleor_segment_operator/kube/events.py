@@ -9,10 +9,19 @@ from typing import Any
 
 import structlog
 
+from saleor_segment_operator.kube.errors import translation
 from saleor_segment_operator.kube.resources import INTEGRATIONS, OPERATOR
 from saleor_segment_operator.reconcile.ports import Announcement
 from saleor_segment_operator.resource import KIND, Integration
-from saleor_segment_server.cluster import EVENTS, Api, ApiError, Missing, Patch, Terminating
+from saleor_segment_server.cluster import (
+    EVENTS,
+    Api,
+    ApiError,
+    Forbidden,
+    Missing,
+    Patch,
+    Terminating,
+)
 
 _SAME = 600.0
 """Seconds within which what is said again is counted instead of told anew."""
@@ -67,7 +76,7 @@ class Events:
                 "event_not_told",
                 integration=str(integration.key),
                 reason=announcement.reason,
-                why=str(error),
+                why=str(translation("An Event", error)),
             )
 
     async def _tell(
@@ -89,7 +98,7 @@ class Events:
             await self._api.patch(
                 EVENTS, namespace, told.name, body, how=Patch.MERGE, manager=OPERATOR
             )
-        except Missing:  # Events last an hour, or less
+        except (Missing, Forbidden):  # Events last an hour, or less; some may only be made
             return False
         return True
 

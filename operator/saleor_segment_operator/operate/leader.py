@@ -17,7 +17,14 @@ from saleor_segment_operator.kube.watch import Watch
 from saleor_segment_operator.operate.health import Health
 from saleor_segment_operator.operate.metrics import Metrics, Sources, outcome, stopwatch
 from saleor_segment_operator.operate.settings import OperateSettings
-from saleor_segment_operator.reconcile import Queue, Reconciler, SaleorPool, keep_measuring
+from saleor_segment_operator.reconcile import (
+    Queue,
+    Reconciler,
+    SaleorPool,
+    Sweep,
+    keep_measuring,
+    keep_sweeping,
+)
 from saleor_segment_operator.reconcile.act import Step
 from saleor_segment_operator.resource import Key
 from saleor_segment_operator.saleor import Saleor
@@ -26,7 +33,7 @@ from saleor_segment_operator.settings import ReconcileSettings
 from saleor_segment_server.cluster import Access, Api
 from saleor_segment_server.outbound import Guard, api_server
 from saleor_segment_server.outbound.write_key import CDN, WriteKeyProbe
-from saleor_segment_server.tokens import read_token
+from saleor_segment_server.tokens import TokenFile
 
 _STALE = 3.0
 """Resyncs without a list that succeeded, after which an operator is not ready."""
@@ -60,6 +67,7 @@ class Leader:
     """
 
     _reconciler: Reconciler
+    _sweep: Sweep
 
     def __init__(self, around: Surroundings, *, step: Step) -> None:
         self._around = around
@@ -77,6 +85,15 @@ class Leader:
         self._integrations = KubeIntegrations(
             around.api, namespaces, instance=around.instance, clock=around.clock
         )
+        self._secrets = KubeSecrets(
+            around.api, release=settings.release, namespace=around.namespace
+        )
+        self._pipelines = KubePipelines(
+            around.api,
+            release=settings.release,
+            namespace=around.namespace,
+            shards=settings.pipeline_shards,
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; a pass under way then may finish.
@@ -86,7 +103,9 @@ class Leader:
             Lost: The watch is lost.
         """
         async with AsyncExitStack() as stack:
-            self._reconciler = await self._make_reconciler(stack)
+            servers = await stack.enter_async_context(await self._make_servers())
+            self._reconciler = await self._make_reconciler(servers, stack)
+            self._sweep = self._make_sweep(servers)
             self._show()
             async with asyncio.TaskGroup() as group:
                 feeding = [
@@ -95,6 +114,7 @@ class Leader:
                 ]
                 group.create_task(keep_measuring(self._reconciler, self._integrations, stop))
                 group.create_task(self._reconciler.recovery.run(stop))
+                group.create_task(keep_sweeping(self._sweep, stop))
                 await self._queue.run(stop)
                 for task in feeding:
                     task.cancel()
@@ -135,34 +155,43 @@ class Leader:
         self._around.metrics.passed(outcome(delay, self._resync), seconds())
         return delay
 
-    async def _make_reconciler(self, stack: AsyncExitStack) -> Reconciler:
+    async def _make_servers(self) -> Servers:
         around, settings = self._around, self._settings
-        token = await asyncio.to_thread(read_token, settings.internal_token_file)
+        token = TokenFile(settings.internal_token_file)
+        await token.load()
         addresses = ServerAddresses(
             around.api, namespace=around.namespace, service=f"{settings.release}-server"
         )
+        return Servers(addresses, token=token.current)
+
+    async def _make_reconciler(self, servers: Servers, stack: AsyncExitStack) -> Reconciler:
+        settings = self._settings
         probe = await stack.enter_async_context(
             WriteKeyProbe(cdn=CDN if settings.verify_write_keys else None)
         )
         return Reconciler(
             integrations=self._integrations,
-            secrets=KubeSecrets(around.api, release=settings.release, namespace=around.namespace),
-            pipelines=KubePipelines(
-                around.api,
-                release=settings.release,
-                namespace=around.namespace,
-                shards=settings.pipeline_shards,
-            ),
+            secrets=self._secrets,
+            pipelines=self._pipelines,
             saleor=await stack.enter_async_context(SaleorPool(self._make_saleor)),
-            servers=await stack.enter_async_context(Servers(addresses, token=token)),
+            servers=servers,
             probe=probe.verdict,
             settings=ReconcileSettings(
                 public_url=settings.public_url,
                 resync=settings.resync,
                 allowed_endpoint_hosts=settings.allowed_endpoint_hosts,
             ),
-            clock=around.clock,
+            clock=self._around.clock,
             step=self._step,
+        )
+
+    def _make_sweep(self, servers: Servers) -> Sweep:
+        return Sweep(
+            integrations=self._integrations,
+            secrets=self._secrets,
+            pipelines=self._pipelines,
+            servers=servers,
+            clock=self._around.clock,
         )
 
     def _make_saleor(self, api_url: str) -> Saleor:
