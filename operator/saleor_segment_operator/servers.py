@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 Addresses = Callable[[], Awaitable[Sequence[str]]]
 """Returns the base URLs of all servers that are ready now, as in ``http://10.1.2.3:8081``."""
+Token = Callable[[], Awaitable[str | None]]
+"""Returns the bearer token of their private API as it is now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,14 +126,14 @@ class Servers:
 
     Args:
         addresses: Finds the servers.
-        token: The bearer token of their private API, where it asks for one.
+        token: Asked before each call, where their private API asks for a token: it may be rotated.
         timeout: Seconds for a whole call.
     """
 
-    def __init__(self, addresses: Addresses, *, token: str | None, timeout: float = 5.0) -> None:
+    def __init__(self, addresses: Addresses, *, token: Token | None, timeout: float = 5.0) -> None:
         self._addresses = addresses
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self._client = httpx.AsyncClient(headers=headers, timeout=timeout, trust_env=False)
+        self._token = token
+        self._client = httpx.AsyncClient(timeout=timeout, trust_env=False)
 
     async def __aenter__(self) -> Self:
         """Open the session; connections are made when they are needed."""
@@ -191,7 +193,7 @@ class Servers:
         if not addresses:
             raise _nobody()
         url = f"{min(addresses)}/internal/v1/pipelines/{pipeline_id}/deliveries/{event}"
-        response = await self._send("POST", url, headers=dict(headers), content=body)
+        response = await self._send("POST", url, headers=headers, content=body)
         return _fate(url, response)
 
     async def _of_all(self, ask: Callable[[str], Awaitable[T]]) -> list[T]:
@@ -223,9 +225,15 @@ class Servers:
             raise _unreachable(f"{url} answers HTTP {response.status_code}.")
         return response
 
-    async def _send(self, method: str, url: str, **content: Any) -> httpx.Response:
+    async def _send(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, **content: Any
+    ) -> httpx.Response:
+        token = None if self._token is None else await self._token()
+        ours = {} if token is None else {"Authorization": f"Bearer {token}"}
         try:
-            return await self._client.request(method, url, **content)
+            return await self._client.request(
+                method, url, headers={**(headers or {}), **ours}, **content
+            )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _unreachable(f"No answer from {url} ({type(error).__name__}).") from error
 

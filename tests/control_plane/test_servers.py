@@ -67,7 +67,10 @@ def servers(addresses: Sequence[str], *, token: str | None = None, patience: flo
     async def find() -> Sequence[str]:
         return addresses
 
-    return Servers(find, token=token, timeout=patience)
+    async def say() -> str | None:
+        return token
+
+    return Servers(find, token=say, timeout=patience)
 
 
 def reports(*those: dict[str, Any]) -> dict[str, Any]:
@@ -240,6 +243,23 @@ async def test_a_real_server_is_understood(tmp_path: Path, shop: Shop, signer: S
         totals = await all_servers.totals(PIPELINE_ID)
         assert (totals.pending, totals.dead, totals.received) == (1, 0, True)
         assert totals.oldest_pending_since == datetime.fromtimestamp(door.clock(), UTC)
+
+
+async def test_a_token_that_was_rotated_is_taken_up(tmp_path: Path) -> None:
+    tokens = ["the old one", TOKEN]
+
+    async def say() -> str | None:
+        return tokens[0]
+
+    async with Door(tmp_path, token=TOKEN) as door:
+
+        async def find() -> Sequence[str]:
+            return [door.private.url]
+
+        async with Servers(find, token=say) as all_servers:
+            assert "refuses our token" in await is_unknown(all_servers)
+            del tokens[0]
+            assert not await all_servers.held(PIPELINE_ID, "cafe")
 
 
 async def test_a_wrong_token_is_named_and_not_shown(tmp_path: Path) -> None:

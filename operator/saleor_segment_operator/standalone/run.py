@@ -30,7 +30,7 @@ from saleor_segment_server.outbound import Guard
 from saleor_segment_server.outbound.write_key import CDN, WriteKeyProbe
 from saleor_segment_server.pipelines import from_file
 from saleor_segment_server.serve import Server
-from saleor_segment_server.tokens import read_token
+from saleor_segment_server.tokens import TokenFile
 
 Clock = Callable[[], float]
 """Seconds since the epoch."""
@@ -117,7 +117,8 @@ class _Operator:
             return (server.private_url,)
 
         settings = self._settings
-        token = await asyncio.to_thread(read_token, settings.internal_token_file)
+        token = TokenFile(settings.internal_token_file)
+        await token.load()
         cdn = CDN if settings.verify_write_keys else None
         probe = await stack.enter_async_context(WriteKeyProbe(cdn=cdn))
         return Reconciler(
@@ -125,7 +126,7 @@ class _Operator:
             secrets=self._secrets,
             pipelines=self._pipelines,
             saleor=await stack.enter_async_context(SaleorPool(self._make_saleor)),
-            servers=await stack.enter_async_context(Servers(addresses, token=token)),
+            servers=await stack.enter_async_context(Servers(addresses, token=token.current)),
             probe=probe.verdict,
             settings=ReconcileSettings(public_url=public_url, resync=settings.resync),
             clock=self._clock,
