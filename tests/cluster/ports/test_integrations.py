@@ -259,6 +259,19 @@ async def test_events_that_may_not_be_made_are_logged(
     assert 'cannot create resource "events"' in line["why"]
 
 
+async def test_events_that_may_only_be_made_are_told_one_by_one(
+    stores: KubeStores, cluster: Cluster, tmp_path: Path
+) -> None:
+    integration = await stores.apply()
+    rules = [{"apiGroups": [""], "resources": ["events"], "verbs": ["create"]}]
+    async with Api(await cluster.account(stores.key.namespace, rules, tmp_path)) as api:
+        integrations = KubeIntegrations(api, [stores.key.namespace])
+        for _ in range(2):
+            await integrations.announce(integration, TOLD)
+    found = (await stores.admin.list(EVENTS, stores.key.namespace)).items
+    assert [event["message"] for event in found] == [TOLD.message] * 2
+
+
 async def deleting(stores: KubeStores) -> Integration | None:
     integration = await the_one(stores)
     return integration if integration.deleting else None
