@@ -6,19 +6,22 @@ under the chart's own ServiceAccounts.
 
 import base64
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
+from helm_python import HelmError
 
+from saleor_segment_operator.resource.crd import NAME as DEFINITION
 from tests.agreement.layout import ROOT
 from tests.cluster.helm import Helm
-from tests.cluster.kubectl import Kubectl
+from tests.cluster.kubectl import Kubectl, Refused
 from tests.cluster.kubelet import Kubelet
 from tests.cluster.plane.control_plane import ControlPlane
 from tests.cluster.service import Entrance
 from tests.control_plane.standalone.stand import EMAIL, KEY, NEXT_KEY, PASSWORD
+from tests.system.account import Account, draw_up
 from tests.system.programs import until
 from tests.twins.saleor import SaleorTwin
 from tests.twins.saleor.keys import SigningKey
@@ -29,6 +32,7 @@ RELEASE = "saleor-segment"
 NAME = "main-shop"
 OPERATOR, SERVER = f"{RELEASE}-operator", f"{RELEASE}-server-0"
 PATIENCE = 30.0
+_NAMES = 'jsonpath={range .items[*]}{.metadata.namespace} {.metadata.name}{"\\n"}{end}'
 
 Object = dict[str, Any]
 
@@ -108,6 +112,14 @@ class Site:
         await within.wait(f"ssi/{name}", "condition=Ready", seconds=PATIENCE)
         return await self.get(name, namespace)
 
+    async def reconcile(self, at: str, name: str = NAME, namespace: str | None = None) -> None:
+        """Ask for a look at Saleor now, and wait until it was had; ``at`` is new each time."""
+        within = self.kubectl.within(namespace or self.shop)
+        annotation = f"saleor-segment.io/reconcile-at={at}"
+        await within.run("annotate", "ssi", name, "--overwrite", annotation)
+        handled = f"jsonpath={{.status.lastHandledReconcileAt}}={at}"
+        await within.wait(f"ssi/{name}", handled, seconds=PATIENCE)
+
     # What became of it.
 
     async def get(self, name: str = NAME, namespace: str | None = None) -> Object:
@@ -167,7 +179,45 @@ class Site:
         pipelines: list[Object] = answer.raise_for_status().json()["pipelines"]
         return pipelines
 
+    async def running(self) -> dict[str, tuple[int, int]]:
+        """Return the release's Pods with restarts and process id of their first container."""
+        found = {}
+        for pod in await self.kubectl.list("pods", namespace=self.namespace):
+            name = pod["metadata"]["name"]
+            restarts = sum(each["restartCount"] for each in pod["status"]["containerStatuses"])
+            found[name] = (restarts, self.kubelet.pid(self.namespace, name))
+        return found
+
     # Orders.
+
+    async def day(self, orders: int, seconds: float) -> None:
+        """Start a day in the shop, and wait until a fifth of its orders are placed."""
+        day = self.saleor.start_day(orders, seconds)
+        await until(lambda: day.placed >= orders / 5)
+
+    async def account(self) -> Account:
+        """Set what Saleor emitted so far against what Segment has."""
+        async with httpx.AsyncClient(base_url=self.saleor.origin) as client:
+            deliveries = (await client.get("/_twin/deliveries")).json()
+            orders = (await client.get("/_twin/orders")).json()
+        return draw_up(deliveries, list(self.segment.inbox.messages()), orders)
+
+    async def balances(self, seconds: float = PATIENCE) -> Account:
+        """Wait until the day is over and Segment has all of it, once and to the cent."""
+        await self.saleor.settled(seconds)
+        account = await self.account()
+
+        async def balanced() -> bool:
+            nonlocal account
+            account = await self.account()
+            return account.balanced
+
+        try:
+            await until(balanced, seconds=seconds, every=0.1)
+        except TimeoutError:
+            raise AssertionError(account) from None
+        assert self.segment.inbox.totals()["doubled"] == 0
+        return account
 
     def order(self) -> str:
         """Place an order; return its id."""
@@ -207,14 +257,15 @@ async def a_site(
     key: SigningKey | None = None,
     values: Callable[[Object], Object] = lambda values: values,
 ) -> AsyncIterator[Site]:
-    """Make the two namespaces, the twins and the way in, and install the chart."""
+    """Make the two namespaces, the twins and the way in, and install the chart.
+
+    The cluster's definition of our type is the site's meanwhile.
+    """
     async with AsyncExitStack() as stack:
+        await forget_definition(kubectl)
         for name in (release_namespace, shop_namespace):
             await kubectl.run("create", "namespace", name)
-        saleor = await stack.enter_async_context(
-            SaleorTwin(time_scale=20, key=key or SigningKey.generate())
-        )
-        saleor.staff(EMAIL, PASSWORD)
+        saleor = await stack.enter_async_context(_shop(key, time_scale=20))
         segment = await stack.enter_async_context(SegmentTwin(keys=[KEY, NEXT_KEY]))
         entrance = await stack.enter_async_context(
             Entrance(plane, release_namespace, f"{RELEASE}-webhooks")
@@ -231,9 +282,49 @@ async def a_site(
             shop=shop_namespace,
             values=values(chart_values(entrance.url)),
         )
+        stack.push_async_callback(_clear_away, site)
         if install:
             await site.install()
         yield site
+
+
+@asynccontextmanager
+async def a_tenant(
+    site: Site, namespace: str, *, key: SigningKey | None = None, time_scale: float = 20
+) -> AsyncIterator[Site]:
+    """Make another namespace with a shop and a Segment of its own, at the same release."""
+    await site.kubectl.run("create", "namespace", namespace)
+    async with (
+        _shop(key, time_scale=time_scale) as saleor,
+        SegmentTwin(keys=[KEY, NEXT_KEY]) as segment,
+    ):
+        yield replace(site, saleor=saleor, segment=segment, shop=namespace)
+        with suppress(Refused):
+            await site.kubectl.run("-n", namespace, "delete", "ssi", "--all", "--timeout=20s")
+
+
+def _shop(key: SigningKey | None, *, time_scale: float) -> SaleorTwin:
+    saleor = SaleorTwin(time_scale=time_scale, key=key or SigningKey.generate())
+    saleor.staff(EMAIL, PASSWORD)
+    return saleor
+
+
+async def _clear_away(site: Site) -> None:
+    """Leave nothing behind that would be in the next module's way."""
+    with suppress(HelmError):
+        await site.helm.uninstall(RELEASE)
+    await forget_definition(site.kubectl)
+
+
+async def forget_definition(kubectl: Kubectl) -> None:
+    """Remove our type and all of it; Helm installs no definition that is not its own."""
+    with suppress(Refused):  # it is not there
+        found = await kubectl.run("get", "ssi", "-A", "-o", _NAMES)
+        for line in found.splitlines():
+            namespace, name = line.split()
+            free = '{"metadata":{"finalizers":null}}'
+            await kubectl.run("-n", namespace, "patch", "ssi", name, "--type=merge", "-p", free)
+    await kubectl.run("delete", "crd", DEFINITION, "--ignore-not-found", "--timeout=30s")
 
 
 def chart_values(public_url: str) -> Object:
