@@ -292,6 +292,24 @@ async def test_our_image_runs_our_script(here: Kubectl, kubelet: Kubelet) -> Non
     await until(lambda: "saleor-segment" in kubelet.logs(here.namespace, name))
 
 
+async def test_a_pod_that_runs_once_succeeds_after_its_first_containers(
+    here: Kubectl, kubelet: Kubelet
+) -> None:
+    mount = [{"name": "shared", "mountPath": "/shared"}]
+    write = {"command": ["sh", "-c"], "args": ["echo hello > /shared/file"]}
+    read = {"command": ["cat", "/shared/file"]}
+    spec = {
+        "restartPolicy": "Never",
+        "initContainers": [{"name": "first", "image": "any", "volumeMounts": mount, **write}],
+        "containers": [{"name": "then", "image": "any", "volumeMounts": mount, **read}],
+        "volumes": [{"name": "shared", "emptyDir": {}}],
+    }
+    once = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "once"}, "spec": spec}
+    await here.apply(once)
+    await here.wait("pod/once", "jsonpath={.status.phase}=Succeeded")
+    assert kubelet.logs(here.namespace, "once") == "hello\n"
+
+
 async def test_kubectl_shows_logs_and_runs_programs_in_a_container(
     here: Kubectl, kubelet: Kubelet
 ) -> None:

@@ -134,6 +134,31 @@ def test_without_programs_the_remedy_is_said() -> None:
         build.find({"HOME": "/nonexistent"})
 
 
+async def test_cluster_tests_are_skipped_without_one_and_fail_where_it_is_required(
+    tmp_path: Path,
+) -> None:
+    skipped, failed = await asyncio.gather(
+        _suite_without(tmp_path), _suite_without(tmp_path, "--require-cluster")
+    )
+    for code, said in (skipped, failed):
+        assert "lacks etcd, kube-apiserver, kube-controller-manager: put them there" in said
+        assert "1 skipped" in said if code == 0 else "1 error" in said
+    assert (skipped[0], failed[0]) == (0, 1)
+
+
+async def _suite_without(folder: Path, *options: str) -> tuple[int | None, str]:
+    command = ["-m", "pytest", "-n0", "-p", "no:cacheprovider", "-k", "pinned_version", __file__]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *command,
+        *options,
+        env={**os.environ, "KUBEBUILDER_ASSETS": str(folder)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await process.communicate()
+    return process.returncode, said.decode()
+
+
 async def _none(kubectl: Kubectl) -> bool:
     return not await kubectl.list("replicasets")
 

@@ -5,9 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import aiohttp
-
-from tests.cluster.kubelet.client import TROUBLE, Client, Key, Object, key, uid
+from tests.cluster.kubelet.client import TROUBLE, Client, Key, Object, is_our_fault, key, uid
 from tests.cluster.kubelet.environment import Unready
 
 _VOLUMES = "/api/v1/persistentvolumes"
@@ -41,11 +39,11 @@ class Claims:
         while True:
             try:
                 await self._client.post(_VOLUMES, self._volume(claim))
-            except aiohttp.ClientResponseError as answer:
-                if answer.status < 500:
+            except TROUBLE as trouble:
+                if is_our_fault(trouble):
+                    raise
+                if getattr(trouble, "status", 0) == 409:
                     return
-            except TROUBLE:
-                pass
             else:
                 return
             await asyncio.sleep(_AGAIN_SECONDS)

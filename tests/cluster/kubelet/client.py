@@ -91,6 +91,11 @@ class Client:
             return found
 
 
+def is_our_fault(trouble: BaseException) -> bool:
+    """Tell whether the API server takes a request for malformed: asking again is no use."""
+    return isinstance(trouble, aiohttp.ClientResponseError) and trouble.status in {400, 422}
+
+
 async def _check(answer: aiohttp.ClientResponse) -> None:
     if not answer.ok:
         said = await answer.text()

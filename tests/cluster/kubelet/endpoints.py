@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import aiohttp
 
-from tests.cluster.kubelet.client import TROUBLE, Client, Key, Object, key, uid
+from tests.cluster.kubelet.client import TROUBLE, Client, Key, Object, is_our_fault, key, uid
 
 _AGAIN_SECONDS = 0.1
 
@@ -45,7 +45,9 @@ class Endpoints:
             for each in stale:
                 try:
                     await self._write(each)
-                except TROUBLE:
+                except TROUBLE as trouble:
+                    if is_our_fault(trouble):
+                        raise
                     self._stale.add(each)
             if self._stale:
                 await asyncio.sleep(_AGAIN_SECONDS)

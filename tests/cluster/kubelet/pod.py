@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.cluster.kubelet.client import TROUBLE, Object, key, uid
+from tests.cluster.kubelet.client import TROUBLE, Object, is_our_fault, key, uid
 from tests.cluster.kubelet.container import Container, Process
 from tests.cluster.kubelet.environment import Unready
 from tests.cluster.kubelet.launch import Host, Launcher
@@ -78,15 +78,18 @@ class Pod:
         publishing = asyncio.create_task(self._publish_for_ever())
         deleted = asyncio.create_task(self._deleted.wait())
         try:
-            await asyncio.wait({work, deleted}, return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                work.result()
-                await deleted
+            tasks: list[asyncio.Future[Any]] = [work, publishing, deleted]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            # What failed is the kubelet itself, and tells.
+            for task in tasks:
+                if task.done():
+                    task.result()
+            await deleted
             await self._end()
             await self._forget()
         finally:
-            for task in (work, publishing, deleted):
-                task.cancel()
+            for each in (work, publishing, deleted):
+                each.cancel()
             await asyncio.gather(work, publishing, deleted, return_exceptions=True)
             self.volumes.remove()
 
@@ -155,11 +158,11 @@ class Pod:
             self._dirty.clear()
             try:
                 await self._publish()
-            except aiohttp.ClientResponseError as answer:
-                if answer.status not in _GONE:
+            except TROUBLE as trouble:
+                if is_our_fault(trouble):
+                    raise
+                if getattr(trouble, "status", 0) not in _GONE:
                     self._dirty.set()
-            except TROUBLE:
-                self._dirty.set()
             if self._dirty.is_set():
                 await asyncio.sleep(0.02)
 
