@@ -35,7 +35,7 @@ def test_the_server_reads_its_pipelines_and_nothing_else() -> None:
                 "apiGroups": [""],
                 "resources": ["secrets"],
                 "resourceNames": [f"{NAME}-pipelines-0", f"{NAME}-pipelines-1"],
-                "verbs": ["get", "list", "watch"],
+                "verbs": ["list", "watch"],
             }
         ]
     ]

@@ -48,7 +48,7 @@ _OWN = [
     {
         "apiGroups": [""],
         "resources": ["secrets"],
-        "verbs": ["get", "list", "create", "patch", "delete"],
+        "verbs": ["get", "list", "watch", "create", "patch", "delete"],
     },
     {
         "apiGroups": ["coordination.k8s.io"],

@@ -49,7 +49,7 @@ class Release:
 
     async def permit(self) -> None:
         """Give the ServiceAccount what the chart gives it."""
-        verbs = ["get", "list", "watch"]
+        verbs = ["list", "watch"]
         rule = {"apiGroups": [""], "resources": ["secrets"], "verbs": verbs, "resourceNames": NAMES}
         await self.post(f"{self.rbac}/roles", name="server", rules=[rule])
         subject = {"kind": "ServiceAccount", "name": "server", "namespace": self.namespace}

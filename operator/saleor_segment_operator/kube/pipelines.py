@@ -28,7 +28,8 @@ from saleor_segment_server.contract import Pipeline, pipelines_secret, shard_of
 _ROOM = 900 * 1024
 """Bytes of Pipelines in one Secret; the API server takes 1 MiB."""
 _FRESH = 30.0
-"""Seconds for which a Secret is believed unchanged: nobody else writes it, but for a mistake."""
+"""Seconds for which a Secret is believed unchanged where no watch says otherwise: nobody else
+writes it, but for a mistake."""
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -41,11 +42,15 @@ class _Shard:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     content: Mapping[str, bytes] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)
+    version: int = 0
+    """Its resource version; 0 where it is not there."""
     read: float = float("-inf")
 
     def take(self, secret: Document | None, *, now: float) -> None:
+        metadata = (secret or {}).get("metadata") or {}
         self.content = data(secret or {})
-        self.owners = ((secret or {}).get("metadata") or {}).get("annotations") or {}
+        self.owners = metadata.get("annotations") or {}
+        self.version = as_number(metadata.get("resourceVersion"))
         self.read = now
 
     def doubt(self) -> None:
@@ -128,6 +133,27 @@ class KubePipelines:
                     found[name] = Key.parse(shard.owners.get(_owner(name)))
         return found
 
+    async def saw(self, secret: str, version: int | None) -> frozenset[Key]:
+        """Take note of how one of our Secrets is now; what we wrote ourselves is no news.
+
+        Args:
+            secret: Its name.
+            version: Its resource version; ``None`` where it is known to be gone.
+
+        Returns:
+            The integrations whose Pipelines somebody else may have changed or deleted.
+        """
+        shard = next((shard for shard in self._shards if shard.name == secret), None)
+        if shard is None:
+            return frozenset()
+        async with shard.turn:  # a write of our own is told before it is answered
+            known = shard.version == 0 if version is None else version <= shard.version
+            if known:
+                return frozenset()
+            shard.doubt()
+            owners = (Key.parse(shard.owners.get(_owner(name))) for name in shard.content)
+            return frozenset(key for key in owners if key is not None)
+
     async def _write(self, shard: _Shard, name: str, value: bytes, owner: str | None) -> None:
         async with shard.turn:
             await self._refresh(shard)
@@ -204,6 +230,11 @@ def _strays(
 def _owner(pipeline_id: str) -> str:
     """Return the annotation that says whose Pipeline it is."""
     return f"integration.{GROUP}/{pipeline_id}"
+
+
+def as_number(version: str | None) -> int:
+    """Return a resource version as a number: those of one type may be compared."""
+    return int(version) if version and version.isdigit() else 0
 
 
 def _parsed(pipeline_id: str, value: bytes, secret: str) -> Pipeline | None:

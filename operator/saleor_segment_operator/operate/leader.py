@@ -11,6 +11,7 @@ from saleor_segment_operator.kube.handlers import Register
 from saleor_segment_operator.kube.integrations import KubeIntegrations
 from saleor_segment_operator.kube.listing import Listing
 from saleor_segment_operator.kube.pipelines import KubePipelines
+from saleor_segment_operator.kube.pipelines_watch import PipelinesWatch
 from saleor_segment_operator.kube.secret_watch import SecretWatch, Versions
 from saleor_segment_operator.kube.secrets import KubeSecrets
 from saleor_segment_operator.kube.watch import Watch
@@ -94,6 +95,13 @@ class Leader:
             namespace=around.namespace,
             shards=settings.pipeline_shards,
         )
+        self._pipelines_watch = PipelinesWatch(
+            around.api,
+            release=settings.release,
+            namespace=around.namespace,
+            pipelines=self._pipelines,
+            changed=self._queue.add,
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; a pass under way then may finish.
@@ -110,7 +118,12 @@ class Leader:
             async with asyncio.TaskGroup() as group:
                 feeding = [
                     group.create_task(each)
-                    for each in (self._listing.run(), self._watch.run(), self._secret_watch.run())
+                    for each in (
+                        self._listing.run(),
+                        self._watch.run(),
+                        self._secret_watch.run(),
+                        self._pipelines_watch.run(),
+                    )
                 ]
                 group.create_task(keep_measuring(self._reconciler, self._integrations, stop))
                 group.create_task(self._reconciler.recovery.run(stop))

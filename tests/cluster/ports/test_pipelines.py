@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
@@ -9,11 +11,13 @@ import pytest
 
 from saleor_segment_operator.errors import Blocked
 from saleor_segment_operator.kube.pipelines import KubePipelines
-from saleor_segment_operator.resource import Reason
+from saleor_segment_operator.kube.pipelines_watch import PipelinesWatch
+from saleor_segment_operator.resource import Key, Reason
 from saleor_segment_server.cluster import SECRETS, Patch
 from saleor_segment_server.contract import Pipeline, pipelines_secret, shard_of
 from tests.ports.contract import UID, a_pipeline
 from tests.ports.stores import RELEASE, KubeStores
+from tests.system.programs import until
 
 IDS = tuple(UID.format(number) for number in range(10))
 
@@ -208,3 +212,51 @@ async def test_secrets_of_other_releases_are_left_alone(filled: KubeStores) -> N
     filled.again(shards=1)
     assert await filled.pipelines.get(IDS[0]) == a_pipeline(0)
     assert await neighbour.ids() == {IDS[0]: filled.key}
+
+
+@asynccontextmanager
+async def watching(stores: KubeStores) -> AsyncIterator[list[Key]]:
+    """Watch the Secrets; yield the integrations that are to be looked at."""
+    told: list[Key] = []
+    watch = PipelinesWatch(
+        stores.api,
+        release=RELEASE,
+        namespace=stores.release_namespace,
+        pipelines=stores.pipelines,
+        changed=told.append,
+    )
+    running = asyncio.create_task(watch.run())
+    try:
+        await until(lambda: watch.following)
+        yield told
+    finally:
+        running.cancel()
+
+
+async def test_a_secret_that_is_deleted_by_hand_is_noticed_at_once(stores: KubeStores) -> None:
+    stores.again(fresh=600)
+    await stores.pipelines.put(a_pipeline(0), of=stores.key)
+    async with watching(stores) as told:
+        name = pipelines_secret(RELEASE, shard_of(IDS[0], 4))
+        await stores.admin.delete(SECRETS, stores.release_namespace, name)
+        await until(lambda: told)
+        assert set(told) == {stores.key}
+        assert await stores.pipelines.get(IDS[0]) is None
+        told.clear()
+        await stores.pipelines.put(a_pipeline(0), of=stores.key)
+        await patch(stores, shard_of(IDS[0], 4), data={IDS[0]: encoded(b"{")})
+        await until(lambda: told)
+        assert await stores.pipelines.get(IDS[0]) is None
+
+
+async def test_what_we_write_ourselves_is_no_news(stores: KubeStores) -> None:
+    stores.again(fresh=600)
+    async with watching(stores) as told:
+        for number in range(10):
+            await stores.pipelines.put(a_pipeline(number), of=stores.key)
+        await stores.pipelines.delete(IDS[0])
+        home = shard_of(IDS[1], 4)
+        await patch(stores, home, metadata={"labels": {"seen": "yes"}})  # the last to be told
+        await until(lambda: told)
+        in_there = [one for one in IDS[1:] if shard_of(one, 4) == home]
+        assert len(told) <= len(in_there)

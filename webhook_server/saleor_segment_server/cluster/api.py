@@ -166,6 +166,7 @@ class Api:
         *,
         since: str,
         fields: str | None = None,
+        labels: str | None = None,
         metadata_only: bool = False,
         seconds: float = 300.0,
         silence: float = 90.0,
@@ -177,11 +178,12 @@ class Api:
             namespace: Where; ``None`` for everywhere.
             since: The resource version to go on from.
             fields: A field selector.
+            labels: A label selector.
             metadata_only: Leave everything but metadata on the server.
             seconds: How long the server keeps it open.
             silence: Seconds without a line, bookmarks included, after which it counts as dead.
         """
-        query = _selectors(fields, None) | {
+        query = _selectors(fields, labels) | {
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": since,

@@ -30,6 +30,7 @@ class Follower:
         resource: What is followed.
         namespace: Where; ``None`` for everywhere.
         fields: A field selector.
+        labels: A label selector.
         metadata_only: Leave everything but metadata on the server.
         listed: Called with all objects after each list.
         changed: Called with each event between lists; bookmarks are left out.
@@ -46,6 +47,7 @@ class Follower:
         namespace: str | None = None,
         *,
         fields: str | None = None,
+        labels: str | None = None,
         metadata_only: bool = False,
         listed: Callable[[Sequence[Document]], Awaitable[None]],
         changed: Callable[[WatchEvent], Awaitable[None]],
@@ -58,6 +60,7 @@ class Follower:
         self._resource = resource
         self._namespace = namespace
         self._fields = fields
+        self._labels = labels
         self._metadata_only = metadata_only
         self._listed = listed
         self._changed = changed
@@ -93,6 +96,7 @@ class Follower:
             self._namespace,
             since=version,
             fields=self._fields,
+            labels=self._labels,
             metadata_only=self._metadata_only,
             seconds=self._kept_open * (0.9 + 0.2 * self._spread()),
             silence=self._silence,
@@ -113,6 +117,7 @@ class Follower:
             self._resource,
             self._namespace,
             fields=self._fields,
+            labels=self._labels,
             metadata_only=self._metadata_only,
         )
         await self._listed(listing.items)
