@@ -36,6 +36,7 @@ _OK = 200
 _JOIN = 5.0
 _BETWEEN_LOGINS = 5.0
 _LOOK = 1.0
+_GOODBYE = 0.3  # for connections to be closed, which TLS does not do at once
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -177,6 +178,7 @@ class Watch:
             namespaces=self._namespaces,
             stop_flag=self._stop,
         )
+        await asyncio.sleep(_GOODBYE)
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
