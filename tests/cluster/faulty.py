@@ -29,6 +29,8 @@ class Fault:
     times: int | None = None
     """To how many calls; ``None`` for all until healed."""
     retry_after: int | None = None
+    done: bool = False
+    """Whether the server does as it was asked, and only its answer is lost."""
     struck: int = 0
     """How many calls it met so far."""
 
@@ -120,6 +122,9 @@ class FaultyApi:
         if fault.status is None:
             await self._healed.wait()
             return await self._forward(request, request.method)
+        if fault.done:
+            async with await self._call(request) as answer:
+                await answer.read()
         headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
         reason = _REASONS.get(fault.status, "InternalError")
         body = {
@@ -133,20 +138,22 @@ class FaultyApi:
         return web.json_response(body, status=fault.status, headers=headers)
 
     async def _forward(self, request: web.Request, verb: str) -> web.StreamResponse:
+        try:
+            answer = await self._call(request)
+        except aiohttp.ClientError:
+            return web.Response(status=503, text=json.dumps({"message": "no API server"}))
+        async with answer:
+            return await self._stream(request, answer, watched=verb == "WATCH")
+
+    async def _call(self, request: web.Request) -> aiohttp.ClientResponse:
         headers = [pair for pair in request.headers.items() if pair[0].lower() not in _HOP_BY_HOP]
-        call = self._session.request(
+        return await self._session.request(
             request.method,
             f"{self.target}{request.raw_path}",
             headers=headers,
             data=await request.read() or None,  # else a type is added that the API server refuses
             allow_redirects=False,
         )
-        try:
-            answer = await call
-        except aiohttp.ClientError:
-            return web.Response(status=503, text=json.dumps({"message": "no API server"}))
-        async with answer:
-            return await self._stream(request, answer, watched=verb == "WATCH")
 
     async def _stream(
         self, request: web.Request, answer: aiohttp.ClientResponse, *, watched: bool

@@ -155,12 +155,15 @@ class Reconciler:
             return await self._work(integration)
         except (Blocked, Unavailable) as error:  # of our own stores: of others, they are findings
             problem = Problem.of(error)
-            _log.warning("pass_impossible", integration=str(key), reason=problem.reason)
+            _log.warning(
+                "pass_impossible", integration=str(key), reason=problem.reason, why=problem.message
+            )
         except Exception as error:  # noqa: BLE001 - a bug met by one integration is not the others'
             _log.exception("pass_failed", integration=str(key))
             message = f"{type(error).__name__}: a bug of the operator, see its log."
             problem = Problem(Reason.INTERNAL_ERROR, message, heals=True)
-        await self._confess(integration, problem)
+        if problem.retry_after is None:  # else we were asked to leave the store alone
+            await self._confess(integration, problem)
         return self._pace.after_trouble(key, problem.retry_after)
 
     async def _work(self, integration: Integration) -> float | None:
@@ -235,7 +238,7 @@ class Reconciler:
             status = report_problem(integration, problem, moment(self._clock))
             await self._publish(integration, status)
         except (Blocked, Unavailable) as error:
-            _log.warning("status_unwritable", integration=str(integration.key), why=error.reason)
+            _log.warning("status_unwritable", integration=str(integration.key), why=str(error))
 
     def _next(
         self,
@@ -248,7 +251,7 @@ class Reconciler:
         """Return when to look again: soon, where something was done."""
         key = seen.integration.key
         troubles = (*outcome.failures.values(), *_problems(seen), obstacle)
-        passing = [problem for problem in troubles if problem is not None and problem.heals]
+        passing = [problem for problem in troubles if problem is not None and _may_pass(problem)]
         asked = max((problem.retry_after or 0.0 for problem in passing), default=0.0)
         if outcome.done and not asked:
             return max(self._pace.after_progress(key), _until_seen(outcome.done))
@@ -273,6 +276,11 @@ class Reconciler:
 def _until_seen(done: Iterable[do.Action]) -> float:
     """Return the seconds until what was done can be seen for sure."""
     return 0.0 if all(isinstance(action, do.OurAction) for action in done) else _REPLICA_LAG
+
+
+def _may_pass(problem: Problem) -> bool:
+    """Tell whether to try again soon: nothing tells us of a right that is granted meanwhile."""
+    return problem.heals or problem.reason is Reason.STORE_REFUSED
 
 
 def _problems(seen: Observed) -> Iterable[Problem]:
