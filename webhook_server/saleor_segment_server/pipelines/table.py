@@ -57,12 +57,13 @@ class Table:
         """
         fresh = {pipeline.id: pipeline for pipeline in pipelines}
         changed = fresh != self._pipelines or not self.synced
-        self._pipelines = fresh
-        self.synced = True
         draining = (p.id for p in fresh.values() if p.state is PipelineState.DRAINING)
+        # First, so that whoever sees a Pipeline held as Draining knows that it will be remembered.
         await self._tombstones.update(
             present=frozenset(fresh), draining=frozenset(draining), unsure=unsure
         )
+        self._pipelines = fresh
+        self.synced = True
         if changed:
             for listener in self._listeners:
                 listener()
