@@ -116,20 +116,20 @@ class Leader:
             self._sweep = self._make_sweep(servers)
             self._show()
             async with asyncio.TaskGroup() as group:
-                feeding = [
+                beside = [
                     group.create_task(each)
                     for each in (
                         self._listing.run(),
                         self._watch.run(),
                         self._secret_watch.run(),
                         self._pipelines_watch.run(),
+                        keep_measuring(self._reconciler, self._integrations, stop),
+                        self._reconciler.recovery.run(stop),
+                        keep_sweeping(self._sweep, stop),
                     )
                 ]
-                group.create_task(keep_measuring(self._reconciler, self._integrations, stop))
-                group.create_task(self._reconciler.recovery.run(stop))
-                group.create_task(keep_sweeping(self._sweep, stop))
                 await self._queue.run(stop)
-                for task in feeding:
+                for task in beside:  # also those that would go through hundreds before they end
                     task.cancel()
 
     def _show(self) -> None:

@@ -9,8 +9,9 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import structlog
 
@@ -126,19 +127,15 @@ def _fenced(lease: Lease, step: Step) -> Step:
     return fenced
 
 
-async def _done_before(stop: asyncio.Event, work: "asyncio.Future[None] | object") -> bool:
+async def _done_before(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
     """Do ``work`` unless ``stop`` is set first; tell whether it was done."""
-    working = asyncio.ensure_future(work)  # type: ignore[arg-type]
-    stopping = asyncio.ensure_future(stop.wait())
-    try:
+    async with asyncio.TaskGroup() as group:
+        working, stopping = group.create_task(work), group.create_task(stop.wait())
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            working.result()
-        return working.done()
-    finally:
-        for task in (working, stopping):
-            task.cancel()
-        await asyncio.gather(working, stopping, return_exceptions=True)
+        done = working.done()
+        working.cancel()
+        stopping.cancel()
+    return done
 
 
 @asynccontextmanager
