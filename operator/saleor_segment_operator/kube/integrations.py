@@ -162,11 +162,13 @@ class KubeIntegrations:
             }
         }
         try:
-            await self._api.patch(
+            written = await self._api.patch(
                 INTEGRATIONS, key.namespace, key.name, body, how=Patch.MERGE, manager=OPERATOR
             )
         except Missing:
             return False
+        if held:
+            self._know(written)  # its status is written next, and names this version
         return True
 
     def _is_due(self, integration: Integration, old: Part, new: Part) -> bool:
