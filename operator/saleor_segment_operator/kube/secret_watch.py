@@ -101,8 +101,20 @@ def _follower(api: Api, namespace: str | None, versions: Versions) -> Follower:
         await versions.saw_all(namespace, documents)
 
     return Follower(
-        api, SECRETS, namespace, metadata_only=True, listed=listed, changed=versions.saw
+        api,
+        SECRETS,
+        namespace,
+        metadata_only=True,
+        listed=listed,
+        changed=versions.saw,
+        kept=_little,
     )
+
+
+def _little(document: Any) -> Any:
+    """Keep what tells versions apart: annotations may hold what the Secret does."""
+    (namespace, name), version = _version(document)
+    return {"metadata": {"namespace": namespace, "name": name, "resourceVersion": version}}
 
 
 def _version(document: Any) -> tuple[SecretName, str]:

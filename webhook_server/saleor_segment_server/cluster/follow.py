@@ -34,6 +34,7 @@ class Follower:
         metadata_only: Leave everything but metadata on the server.
         listed: Called with all objects after each list.
         changed: Called with each event between lists; bookmarks are left out.
+        kept: What is kept of each object of a list while it is read; all unless given.
         kept_open: Seconds after which a watch is ended and made anew from where it was.
         silence: Seconds without a line after which a watch counts as dead.
         first: Seconds before the first retry; they double with each that fails.
@@ -51,6 +52,7 @@ class Follower:
         metadata_only: bool = False,
         listed: Callable[[Sequence[Document]], Awaitable[None]],
         changed: Callable[[WatchEvent], Awaitable[None]],
+        kept: Callable[[Document], Document] = lambda document: document,
         kept_open: float = _KEPT_OPEN,
         silence: float = _SILENCE,
         first: float = _FIRST,
@@ -64,6 +66,7 @@ class Follower:
         self._metadata_only = metadata_only
         self._listed = listed
         self._changed = changed
+        self._kept = kept
         self._kept_open = kept_open
         self._silence = silence
         self._first = first
@@ -119,6 +122,7 @@ class Follower:
             fields=self._fields,
             labels=self._labels,
             metadata_only=self._metadata_only,
+            kept=self._kept,
         )
         await self._listed(listing.items)
         self.synced = True
