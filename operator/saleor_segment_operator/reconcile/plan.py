@@ -181,9 +181,14 @@ def _webhook_lanes(
         yield Lane(ConditionType.WEBHOOKS_ENABLED, fixes, announcement)
     disabled = tuple(webhook.id for _, webhook in comparison.disabled)
     if disabled and enable:
-        announcement = drift.of_switches(seen, app_id, comparison)
+        announcement = drift.of_switches(seen, app_id, comparison) or _enabled(comparison)
         switch = SwitchWebhooks(disabled, active=True)
         yield Lane(ConditionType.WEBHOOKS_ENABLED, (switch,), announcement)
+
+
+def _enabled(comparison: webhooks.Comparison) -> Announcement:
+    events = ", ".join(event for event, _ in comparison.disabled)
+    return Announcement("Normal", Reason.WEBHOOKS_ENABLED, f"Webhooks were enabled: {events}.")
 
 
 def _look_again(seen: Observed, app: apps.AppState, *, waiting: bool) -> float | None:

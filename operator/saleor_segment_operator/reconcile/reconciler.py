@@ -11,6 +11,7 @@ from saleor_segment_operator.errors import Blocked, Unavailable
 from saleor_segment_operator.reconcile import actions as do
 from saleor_segment_operator.reconcile.act import Actor, Outcome, Stage, Step, no_step
 from saleor_segment_operator.reconcile.moment import Clock, moment
+from saleor_segment_operator.reconcile.news import news
 from saleor_segment_operator.reconcile.observe import Observer
 from saleor_segment_operator.reconcile.pace import Pace
 from saleor_segment_operator.reconcile.plan import plan
@@ -225,6 +226,8 @@ class Reconciler:
     async def _publish(self, integration: Integration, status: Status) -> None:
         if status != integration.status:
             await self._integrations.publish(integration, status)
+            for announcement in news(integration.status, status):
+                await self._integrations.announce(integration, announcement)
 
     async def _tell_of_dead(self, seen: Observed) -> None:
         if (announcement := newly_dead(seen)) is not None:

@@ -20,6 +20,8 @@ class Reason(StrEnum):
     """Every event has its enabled webhook in Saleor. Nothing to do."""
     WRITE_KEY_ACCEPTED = "WriteKeyAccepted"
     """Segment knows the write key. Nothing to do."""
+    WRITE_KEY_ROTATED = "WriteKeyRotated"
+    """The Secret holds another write key, and events are sent with it. Nothing to do."""
     SENDING = "Sending"
     """Segment accepts what is sent, or nothing waits. Nothing to do."""
     DELIVERY_RECEIVED = "DeliveryReceived"

@@ -41,7 +41,10 @@ class Console:
                 self._line(key, condition.type.value, *said)
 
     def announcement(self, key: Key, announcement: Announcement) -> None:
-        """Write what somebody would want to know."""
+        """Write what somebody would want to know, unless a condition has just said it."""
+        words = announcement.reason, announcement.message
+        if any(said[1:] == words for said in self._known.get(key, {}).values()):
+            return
         self._line(key, announcement.kind, "", announcement.reason, announcement.message)
 
     def gone(self, key: Key) -> None:

@@ -48,7 +48,7 @@ async def test_a_managed_app_is_created_and_everything_else_made_for_it(
     app = world.app
     assert (app.name, app.permissions) == ("Segment shop/main-shop", ("MANAGE_ORDERS",))
     assert world.secrets.records == {integration.uid: AppRecord(app_id=app.id, token=app.token)}
-    assert world.announced == [Reason.APP_CREATED]
+    assert world.announced == [Reason.APP_CREATED, Reason.WEBHOOKS_ENABLED]
 
 
 async def test_every_event_gets_one_enabled_webhook(world: World, process: Process) -> None:

@@ -1,0 +1,73 @@
+"""What a person would want to know of a change of the status: pure, told once for each change.
+
+What a pass does to Saleor is announced by its plan; this is what it found: that something is
+refused and waits for somebody, and that events go on with another write key.
+"""
+
+from collections.abc import Iterator
+
+from saleor_segment_operator.reconcile.ports import Announcement
+from saleor_segment_operator.resource import (
+    Condition,
+    ConditionStatus,
+    ConditionType,
+    Reason,
+    Status,
+)
+
+_REFUSALS = frozenset(
+    {
+        Reason.INVALID_SPEC,
+        Reason.SECRET_MISSING,
+        Reason.SECRET_KEY_MISSING,
+        Reason.SECRET_VALUE_INVALID,
+        Reason.CREDENTIALS_REJECTED,
+        Reason.LOGIN_DISABLED,
+        Reason.TOKEN_REJECTED,
+        Reason.PERMISSION_MISSING,
+        Reason.NOT_SALEOR,
+        Reason.ADDRESS_REFUSED,
+        Reason.SALEOR_REFUSED,
+        Reason.SALEOR_TOO_OLD,
+        Reason.APP_DEACTIVATED,
+        Reason.OWNED_BY_ANOTHER,
+        Reason.WEBHOOK_REFUSED,
+        Reason.PUBLIC_URL_MISMATCH,
+        Reason.STORE_REFUSED,
+        Reason.WRITE_KEY_UNKNOWN,
+        Reason.REGION_MISMATCH,
+        Reason.ENDPOINT_NOT_ALLOWED,
+        Reason.PARKED,
+    }
+)
+"""What does not heal by itself: somebody has to do what the message says."""
+
+
+def news(before: Status, after: Status) -> tuple[Announcement, ...]:
+    """Return what is to be told where the status turns from ``before`` into ``after``."""
+    return (*_refused(before, after), *_rotated(before, after))
+
+
+def _refused(before: Status, after: Status) -> Iterator[Announcement]:
+    told: set[Reason] = set()
+    # Ready only repeats another, if there is one.
+    for condition in sorted(after.conditions, key=lambda one: one.type is ConditionType.READY):
+        if _is_refusal(condition) and condition.reason not in told:
+            told.add(condition.reason)
+            last = before.condition(condition.type)
+            if last is None or not _is_refusal(last) or last.reason is not condition.reason:
+                yield Announcement("Warning", condition.reason, condition.message)
+
+
+def _is_refusal(condition: Condition) -> bool:
+    return condition.status is ConditionStatus.FALSE and condition.reason in _REFUSALS
+
+
+def _rotated(before: Status, after: Status) -> Iterator[Announcement]:
+    old, new = before.segment.write_key_fingerprint, after.segment.write_key_fingerprint
+    valid = after.condition(ConditionType.WRITE_KEY_VALID)
+    refused = valid is not None and valid.status is ConditionStatus.FALSE
+    if old is None or new is None or old == new or refused:
+        return
+    message = f"The write key was changed: events are sent with the new one (fingerprint {new})."
+    yield Announcement("Normal", Reason.WRITE_KEY_ROTATED, message)
