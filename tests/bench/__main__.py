@@ -16,11 +16,14 @@ from types import MappingProxyType
 
 from tests.bench.backlog import Backlog
 from tests.bench.bench import Bench
+from tests.bench.cold_start import ColdStart
+from tests.bench.fleet import Fleet
 from tests.bench.forwarding import Forwarding
 from tests.bench.latency import Latency
 from tests.bench.page import write
 from tests.bench.receiving import Receiving
 from tests.bench.report import Report
+from tests.bench.rotation import Rotation
 from tests.bench.segment_client import SegmentClients
 
 ROUNDS = 5
@@ -37,6 +40,11 @@ BENCHES: Mapping[str, Make] = MappingProxyType(
         "backlog": lambda at, quick: Backlog(at, events=50_000 if quick else 200_000),
         "latency": lambda at, quick: Latency(at, deliveries=50 if quick else 200),
         "client": lambda at, _: SegmentClients(at),
+        "start": lambda at, _: ColdStart(at),
+        "rotation": lambda at, quick: Rotation(at, changes=10 if quick else 50),
+        "fleet": lambda at, quick: Fleet(
+            at, integrations=20 if quick else 500, resync=60 if quick else 300
+        ),
     }
 )
 
@@ -53,7 +61,11 @@ def main() -> None:
             folder = Path(work, name)
             folder.mkdir()
             bench = BENCHES[name](folder, given.quick)
-            measure(name, bench, rounds=given.rounds)
+            if obstacle := bench.obstacle():
+                report.skipped[name] = obstacle
+                say(f"{name}: skipped: {obstacle}")
+                continue
+            measure(name, bench, rounds=min(given.rounds, bench.most_rounds or given.rounds))
             report.measures += bench.measures()
             report.series |= bench.series()
             if profile := bench.profile():

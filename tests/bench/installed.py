@@ -77,11 +77,10 @@ class Installed:
         await self.post("/api/v1/namespaces", {"metadata": {"name": name}})
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[Running]:
+    async def serving(self, pipelines: str | Path = "kubernetes") -> AsyncIterator[Running]:
         """Run the server, as the operator will find it."""
-        more = ("--pipelines", "kubernetes", "--data-dir", str(self.folder / "data"))
-        listening = ("--listen", "127.0.0.1:0", "--ballast", "1Mi")
-        async with self._program("serve", *more, *listening) as program:
+        data = ("--pipelines", pipelines, "--data-dir", self.folder / "data", "--ballast", "1Mi")
+        async with self._program("serve", *data, "--listen", "127.0.0.1:0") as program:
             told = await program.logged("listening")
             await self._expose(told["private"])
             yield Running(program, told["private"])
@@ -117,7 +116,7 @@ class Installed:
         (folder / "ca.crt").write_bytes(self.plane.ca.read_bytes())
         (folder / "namespace").write_text(NAMESPACE)
 
-    def _program(self, command: str, *more: str) -> Program:
+    def _program(self, command: str, *more: str | Path) -> Program:
         account = self.folder / {"operate": "operator", "serve": "server"}[command]
         where = {
             "KUBERNETES_SERVICE_HOST": self.plane.host,
@@ -147,6 +146,7 @@ async def installed(folder: Path) -> AsyncIterator[Installed]:
     Args:
         folder: For its files; it is there and empty.
     """
+    folder = folder.resolve()  # a kubeconfig's paths start at its own place
     with ControlPlane(build.find(os.environ), folder / "plane") as plane:
         cluster = Cluster(plane)
         trust = ssl.create_default_context(cafile=str(plane.ca))

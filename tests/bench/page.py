@@ -36,6 +36,20 @@ mocked: real sockets, real signatures, a real file on a disk that is waited for.
 - **idle latency**: from the first byte of a delivery, on a new connection, until Segment's twin has
   its message; one at a time.
 - **aiohttp as client**: why batches are sent with it.
+
+The rest runs against a real API server (etcd, kube-apiserver and kube-controller-manager on the
+same machine), with the chart's own rights and on all cores: the control plane and the shops take
+their part of them.
+
+- **cold start**: from the start of a process until `/readyz` answers 200, beside what Python takes
+  to import the library that weighs most. It is how long a rollout or a new leader takes.
+- **Secret change in use**: from the API server's answer to a changed write key until the server
+  sends with it, one change at a time. Segment's CDN is not asked about the key; in real life that
+  takes as long as its answer does.
+- **integrations**: so many are applied at once, each with two Secrets and a shop of its own, until
+  all are Ready. The *API calls* are all that the operator makes meanwhile, by the audit log; *idle*
+  ones are what it makes once nothing happens, for as long as a resync, in which each integration is
+  compared with its shop once.
 """
 
 LEARNT = """\
@@ -101,6 +115,7 @@ def _lines(report: Report, on: str) -> Iterator[str]:
     yield from (measure.row() for measure in report.measures)
     yield ""
     yield from (f"- **{m.name}**: {m.notes}" for m in report.measures if m.notes)
+    yield from (f"- **{name}** was not measured: {why}" for name, why in report.skipped.items())
     yield "\n![Ratios](bench/ratios.svg)\n"
     yield from (f"![{name}](bench/{name}.svg)\n" for name in report.series)
     yield LEARNT

@@ -55,3 +55,5 @@ class Report:
     measures: list[Measure] = field(default_factory=list)
     series: dict[str, Points] = field(default_factory=dict)
     profiles: dict[str, Profile] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    """What could not be measured here, and why."""
