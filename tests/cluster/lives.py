@@ -4,7 +4,9 @@ Time stands still until a pass wants to wait, as in ``tests.control_plane.reconc
 lies between the reconciler and the API server is real.
 """
 
+import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +21,8 @@ from saleor_segment_operator.kube.own import data
 from saleor_segment_operator.kube.pipelines import KubePipelines
 from saleor_segment_operator.kube.resources import INTEGRATIONS, app_secret
 from saleor_segment_operator.kube.secrets import KubeSecrets
+from saleor_segment_operator.operate import OperateSettings
+from saleor_segment_operator.operate.operate import operate
 from saleor_segment_operator.reconcile import Reconciler, SaleorPool, Sweep
 from saleor_segment_operator.resource import (
     FINALIZER,
@@ -275,3 +279,30 @@ async def a_scene(cluster: Cluster, folder: Path) -> AsyncIterator[Scene]:
             Servers(ground.servers.addresses, token=None) as servers,
         ):
             yield Scene(ground, clock, servers)
+
+
+@asynccontextmanager
+async def an_operator(
+    ground: Ground, *, clock: Callable[[], float] = time.time, **settings: Any
+) -> AsyncIterator["asyncio.Task[None]"]:
+    """Run the whole operator in this process; leaving it stops it gently, if it still runs."""
+    given: dict[str, Any] = {
+        "kubeconfig": ground.kubeconfig,
+        "namespace": ground.release,
+        "release": RELEASE,
+        "watch_namespaces": (ground.namespace,),
+        "public_url": PUBLIC_URL,
+        "private_listen": "127.0.0.1:0",
+        "allow_loopback": True,
+        "verify_write_keys": False,
+    }
+    stop = asyncio.Event()
+    settings_ = OperateSettings(**(given | settings))
+    task = asyncio.create_task(operate(settings_, stop, clock=clock))
+    try:
+        yield task
+    finally:
+        stop.set()
+        await asyncio.wait({task}, timeout=20)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

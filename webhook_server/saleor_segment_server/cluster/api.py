@@ -200,7 +200,7 @@ class Api:
             while line := await _line(response):
                 yield _event(line)
         finally:
-            response.close()
+            _hang_up(response)
 
     async def create(self, resource: Resource, namespace: str, body: Document) -> Document:
         """Create an object; a ``Conflict`` where it exists."""
@@ -325,6 +325,14 @@ def _readable() -> Iterator[None]:
         yield
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Unanswered("what answers for the API server cannot be read") from error
+
+
+def _hang_up(response: aiohttp.ClientResponse) -> None:
+    """End a stream at once: TLS would say goodbye first, for longer than a process may last."""
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
+    response.close()
 
 
 async def _line(response: aiohttp.ClientResponse) -> bytes:
