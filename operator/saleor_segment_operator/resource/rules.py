@@ -1,12 +1,14 @@
 """What the API server checks beyond the types: rules in CEL whose messages say what to do.
 
 They say what the validators of the models say, so that a spec is refused when it is applied, and
-not by a condition later; the cluster tests hold them together. Two things shape them:
+not by a condition later; the cluster tests hold them together. Three things shape them:
 
 - They stand at the object and point to its field. The API server prints a value that it refuses,
   and a URL with a password in it, or a token given for a Secret's name, is nothing to print.
 - Their patterns look at a value as a whole. The API server takes no rule that searches the parts of
   ``url(self)``, whose length it cannot bound.
+- They call what Kubernetes 1.29 knows: an older API server refuses a definition with any other
+  function as a whole.
 """
 
 from collections.abc import Mapping
@@ -63,8 +65,9 @@ _ORIGIN = Rule(
     f"(!isURL(self) || {_matches('^[^/]*//[^/?#]+/*([?#].*)?$')})",
     "must be an origin without a path, as in https://shop.example.com",
 )
+_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SECRET_NAME = Rule(
-    "!format.dns1123Subdomain().validate(self).hasValue()",
+    _matches(rf"^{_LABEL}(\.{_LABEL})*$"),
     "must be the name of a Secret: lower-case letters, digits, - and ., as in segment-key",
 )
 _SECRET_KEY = Rule(

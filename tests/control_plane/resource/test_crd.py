@@ -25,6 +25,7 @@ BOOLEANS = {
     "spec.suspend",  # the word Kubernetes users know; how to stop is not going to vary
     "status.saleor.webhooks[].active",  # Saleor's own isActive
 }
+ON_KUBERNETES_1_29 = {"contains", "has", "isURL", "matches"}
 REMEDIES = ("must ", "must not ", "is immutable: ")
 SPEC, STATUS = structural(Spec, "spec"), structural(Status, "status")
 
@@ -170,6 +171,13 @@ def test_every_rule_stands_at_an_object_and_says_what_to_do() -> None:
             assert not rule.field or rule.field in objects[path]["properties"], path
             assert rule.message.startswith(REMEDIES), rule.message
             assert "\n" not in rule.rule
+
+
+def test_rules_call_what_the_oldest_api_server_knows_and_nothing_else() -> None:
+    rules = (rule.rule for each in RULES.values() for rule in each)
+    unquoted = (re.sub(r"'[^']*'", "''", rule) for rule in rules)
+    called = {name for rule in unquoted for name in re.findall(r"(\w+)\(", rule)}
+    assert called == ON_KUBERNETES_1_29
 
 
 def test_every_text_of_the_spec_has_a_rule_for_its_form() -> None:
