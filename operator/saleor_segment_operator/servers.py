@@ -163,13 +163,12 @@ class Servers:
 
     async def ask(self, pipeline_id: str) -> Word:
         """Ask every ready server about one Pipeline."""
-        query = f"?id={pipeline_id}"  # of hundreds of shops one is told, not all
-        told = await self._of_all(lambda address: self._reports(address, query))
+        told = await self._of_all(lambda address: self._reports(address, id=pipeline_id))
         return Words(tuple(told)).of(pipeline_id)
 
     async def ask_about_all(self) -> Words:
         """Ask every ready server about all its Pipelines."""
-        return Words(tuple(await self._of_all(lambda address: self._reports(address, ""))))
+        return Words(tuple(await self._of_all(self._reports)))
 
     async def bury(self, pipeline_id: str) -> None:
         """Have every ready server make dead letters of the Pipeline's events that still wait."""
@@ -206,8 +205,8 @@ class Servers:
                 raise answer
         return [answer for answer in answers if not isinstance(answer, BaseException)]
 
-    async def _reports(self, address: str, query: str) -> Mapping[str, _Report]:
-        response = await self._ask("GET", f"{address}/internal/v1/pipelines{query}")
+    async def _reports(self, address: str, **only: str) -> Mapping[str, _Report]:
+        response = await self._ask("GET", f"{address}/internal/v1/pipelines", params=only)
         try:
             return {str(one["id"]): _Report.parse(one) for one in response.json()["pipelines"]}
         except (KeyError, TypeError, ValueError) as error:
@@ -217,8 +216,10 @@ class Servers:
         url = f"{address}/internal/v1/pipelines/{pipeline_id}/bury"
         await self._ask("POST", url, fine=httpx.codes.NOT_FOUND)  # it never had any
 
-    async def _ask(self, method: str, url: str, *, fine: int | None = None) -> httpx.Response:
-        response = await self._send(method, url)
+    async def _ask(
+        self, method: str, url: str, *, fine: int | None = None, **content: Any
+    ) -> httpx.Response:
+        response = await self._send(method, url, **content)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             raise _token_refused(url)
         if not response.is_success and response.status_code != fine:

@@ -24,7 +24,6 @@ async def keep_measuring(
     """Measure every integration once per ``interval`` seconds, until ``stop`` is set."""
     while not await is_set_within(stop, interval):
         try:
-            for key in await integrations.keys():
-                await reconciler.measure(key)
+            await reconciler.measure_all(await integrations.keys())
         except (Blocked, Unavailable) as error:
             _log.warning("measuring_failed", reason=error.reason)

@@ -10,7 +10,7 @@ from saleor_segment_operator.reconcile.state import Desired, Observed, Problem, 
 from saleor_segment_operator.reconcile.write_keys import WriteKeys
 from saleor_segment_operator.resource import Integration, Spec
 from saleor_segment_operator.saleor import App, Saleor
-from saleor_segment_operator.servers import Servers, Totals, Word
+from saleor_segment_operator.servers import Servers, Totals, Word, Words
 from saleor_segment_server.contract import Pipeline
 
 Heard = tuple[bool | Problem | None, Totals | Problem | None]
@@ -101,6 +101,13 @@ class Observer:
         else:
             held, totals = await self._ask_servers(pipeline)
         return Observed(integration=integration, pipeline=pipeline, held=held, totals=totals)
+
+    async def ask_about_all(self) -> Words | Problem:
+        """Return what the servers say of all Pipelines, or why they are silent."""
+        try:
+            return await self._servers.ask_about_all()
+        except Unavailable as error:
+            return Problem.of(error)
 
     async def _write_key(self, namespace: str, spec: Spec) -> str | Problem:
         ref = spec.segment.write_key_secret_ref

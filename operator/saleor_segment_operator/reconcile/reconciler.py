@@ -10,6 +10,7 @@ import structlog
 from saleor_segment_operator.errors import Blocked, Unavailable
 from saleor_segment_operator.reconcile import actions as do
 from saleor_segment_operator.reconcile.act import Actor, Outcome, Stage, Step, no_step
+from saleor_segment_operator.reconcile.figures import Figures
 from saleor_segment_operator.reconcile.moment import Clock, moment
 from saleor_segment_operator.reconcile.news import news
 from saleor_segment_operator.reconcile.observe import Observer
@@ -115,6 +116,7 @@ class Reconciler:
             spread=spread,
         )
         """Brings back what Saleor gave up, while its ``run`` does."""
+        self._figures: dict[Key, Figures] = {}
         self._farewells: dict[str, datetime] = {}
         self.orphaned = 0
         """Integrations that were let go although Saleor could not be cleaned up."""
@@ -124,14 +126,31 @@ class Reconciler:
         async with self._turns.setdefault(key, asyncio.Lock()):
             return await self._reconcile(key)
 
-    async def measure(self, key: Key) -> None:
-        """Bring what the status says of delivery up to date, and look at nothing else."""
+    async def measure_all(self, keys: Iterable[Key]) -> None:
+        """Measure those of whom the servers say something new, which are asked of all at once."""
+        told = await self._observer.ask_about_all()
+        silence = told if isinstance(told, Problem) else None
+        for key in keys:
+            known = self._figures.get(key)
+            if known is None or not known.hold(told):
+                await self.measure(key, silence=silence)
+
+    async def measure(self, key: Key, *, silence: Problem | None = None) -> None:
+        """Bring what the status says of delivery up to date, and look at nothing else.
+
+        Args:
+            key: Whose.
+            silence: Why the servers need not be asked, where it is known that they are silent.
+        """
         async with self._turns.setdefault(key, asyncio.Lock()):
             integration = await self._integrations.get(key)
             if integration is None or integration.deleting or not integration.status.conditions:
                 return
-            seen = await self._observer.observe_ours(integration)
-            await self._publish(integration, report_delivery(seen, moment(self._clock)))
+            seen = await self._observer.observe_ours(integration, silence=silence)
+            status = report_delivery(seen, moment(self._clock))
+            if status == integration.status:
+                self._figures[key] = Figures.of(seen)
+            await self._publish(integration, status)
             await self._tell_of_dead(seen)
             self.recovery.notice(seen)
 
@@ -225,6 +244,7 @@ class Reconciler:
 
     async def _publish(self, integration: Integration, status: Status) -> None:
         if status != integration.status:
+            self._figures.pop(integration.key, None)
             await self._integrations.publish(integration, status)
             for announcement in news(integration.status, status):
                 await self._integrations.announce(integration, announcement)
@@ -273,6 +293,7 @@ class Reconciler:
 
     def _forget(self, key: Key) -> None:
         self._pace.forget(key)
+        self._figures.pop(key, None)
         self._turns.pop(key, None)
 
 
