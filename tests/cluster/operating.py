@@ -37,7 +37,7 @@ EMAIL, PASSWORD = "planted@example.com", "planted-password"
 KEY_ONE, KEY_TWO = "planted-first-key".ljust(32, "k"), "planted-next-key".ljust(32, "k")
 PUBLIC_URL = "https://hooks.example.com"
 
-_CLUSTER_WIDE = [
+CLUSTER_WIDE = [
     {"apiGroups": [GROUP], "resources": [INTEGRATIONS.plural], "verbs": ["get", "list", "watch"]}
     | {"verbs": ["get", "list", "watch", "patch"]},
     {"apiGroups": [GROUP], "resources": [f"{INTEGRATIONS.plural}/status"], "verbs": ["patch"]},
@@ -208,7 +208,7 @@ async def standing(cluster: Cluster, saleor: SaleorTwin, folder: Path) -> AsyncI
     release = f"{namespace}-release"
     table: dict[str, Pipeline] = {}
     async with cluster.admin() as api, Plane(table) as servers:
-        access = await cluster.account(namespace, _CLUSTER_WIDE, folder)
+        access = await cluster.account(namespace, CLUSTER_WIDE, folder)
         assert access.kubeconfig is not None
         await _permit(api, release, account=access.kubeconfig.name, of=namespace)
         await _serve(api, release, servers.address)
