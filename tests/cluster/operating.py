@@ -38,8 +38,11 @@ KEY_ONE, KEY_TWO = "planted-first-key".ljust(32, "k"), "planted-next-key".ljust(
 PUBLIC_URL = "https://hooks.example.com"
 
 CLUSTER_WIDE = [
-    {"apiGroups": [GROUP], "resources": [INTEGRATIONS.plural], "verbs": ["get", "list", "watch"]}
-    | {"verbs": ["get", "list", "watch", "patch"]},
+    {
+        "apiGroups": [GROUP],
+        "resources": [INTEGRATIONS.plural],
+        "verbs": ["get", "list", "watch", "patch"],
+    },
     {"apiGroups": [GROUP], "resources": [f"{INTEGRATIONS.plural}/status"], "verbs": ["patch"]},
     {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch"]},
     {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},

@@ -102,7 +102,7 @@ class Watch:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._access = access
-        self._namespaces = tuple(namespaces)
+        self._namespaces = tuple(dict.fromkeys(namespaces))
         self._told = told
         self._pace = pace
         self._clock = clock
@@ -112,7 +112,7 @@ class Watch:
         self._kopfs_loop: asyncio.AbstractEventLoop | None = None
         self._error: BaseException | None = None
         self._may_log_in_at = 0.0
-        self.pulse = Pulse(len(namespaces) or 1, clock)
+        self.pulse = Pulse(len(self._namespaces) or 1, clock)
         """How its streams are."""
         self.events = 0
         """How many events were seen."""

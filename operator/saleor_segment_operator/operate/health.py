@@ -19,11 +19,24 @@ _LAGGING = 20.0
 
 
 class Health:
-    """What the probes are told; the parts put their checks in as they come up."""
+    """What the probes are told; the parts put their checks in as they come up.
 
-    def __init__(self, metrics: Metrics, *, clock: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        metrics: Where the event loop's lag is shown.
+        clock: Seconds on a clock that is never set.
+        tick: Seconds between two looks at the event loop.
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        tick: float = _TICK,
+    ) -> None:
         self._metrics = metrics
         self._clock = clock
+        self._tick = tick
         self._lag = 0.0
         self.unready: Check = lambda: "starting"
         """Why this process is not ready, if it is not."""
@@ -36,8 +49,8 @@ class Health:
     async def beat(self) -> None:
         """Measure how late the event loop is, until cancelled."""
         while True:
-            due = self._clock() + _TICK
-            await asyncio.sleep(_TICK)
+            due = self._clock() + self._tick
+            await asyncio.sleep(self._tick)
             self._lag = max(0.0, self._clock() - due)
             self._metrics.lag.set(self._lag)
 
