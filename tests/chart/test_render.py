@@ -126,13 +126,14 @@ def test_pods_keep_to_the_restricted_standard(values: Mapping[str, Any]) -> None
 def test_ports_are_where_probes_services_and_routes_look(values: Mapping[str, Any]) -> None:
     objects = manifests(values)
     pods = workloads(objects)
+    host = "[::]" if values.get("ipFamily") == "IPv6" else "0.0.0.0"
     for component in ("operator", "server"):
         main = container(pods[component])
         ports = {port["name"]: port["containerPort"] for port in main["ports"]}
         told = {one["name"]: one.get("value", "") for one in main["env"]}
-        assert told["SALEOR_SEGMENT_PRIVATE_LISTEN"] == f"0.0.0.0:{ports['private']}"
+        assert told["SALEOR_SEGMENT_PRIVATE_LISTEN"] == f"{host}:{ports['private']}"
         if component == "server":
-            assert told["SALEOR_SEGMENT_LISTEN"] == f"0.0.0.0:{ports['webhooks']}"
+            assert told["SALEOR_SEGMENT_LISTEN"] == f"{host}:{ports['webhooks']}"
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             get = main[probe]["httpGet"]
             assert get["path"].strip("/") in APPLICATION

@@ -58,6 +58,11 @@ default
 {{- (urlParse .Values.webhook.publicUrl).host | regexFind "^[^:]+" -}}
 {{- end -}}
 
+{{/* Every address of a pod, in the family it listens on. */}}
+{{- define "saleor-segment.everyAddress" -}}
+{{- ternary "[::]" "0.0.0.0" (eq .Values.ipFamily "IPv6") -}}
+{{- end -}}
+
 {{- define "saleor-segment.image" -}}
 {{- with .Values.image -}}
 {{- if .digest -}}

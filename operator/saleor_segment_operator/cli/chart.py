@@ -154,7 +154,12 @@ class Workload(Section):
     pod_labels: Texts = {}
     """Labels of the pod."""
     extra_env: list[Free] = []
-    """Environment variables besides, as in [{name: HTTPS_PROXY, value: …}]."""
+    """Environment variables besides, as in [{name: SSL_CERT_FILE, value: /etc/ca/bundle.pem}] for
+    a shop whose certificate is of your own authority."""
+    extra_volumes: list[Free] = []
+    """Volumes besides, as in [{name: ca, configMap: {name: ca-bundle}}]."""
+    extra_volume_mounts: list[Free] = []
+    """Where they are mounted, as in [{name: ca, mountPath: /etc/ca, readOnly: true}]."""
     node_selector: Texts = {}
     """Labels of the nodes it may run on."""
     tolerations: list[Free] = []

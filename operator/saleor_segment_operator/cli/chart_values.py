@@ -8,7 +8,7 @@ or the chart itself decides it. A new setting so becomes a value by itself.
 import json
 import textwrap
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, Field, create_model
@@ -114,6 +114,8 @@ class Values(chart.Section):
     fullname_override: chart.Name = ""
     """Name that all objects begin with; empty to take the release's. Keep it: the operator's own
     Secrets are called after it."""
+    ip_family: Literal["IPv4", "IPv6"] = "IPv4"
+    """IP family that the pods listen on: the first of the cluster's, or its only one."""
     common_labels: chart.Texts = Field({})
     """Labels of all objects."""
     crds: chart.Crds = chart.Crds()
