@@ -240,6 +240,17 @@ async def test_a_watch_that_is_left_lets_go_of_its_connection(tmp_path: Path) ->
         await until(lambda: transport is None or transport.is_closing())
 
 
+async def test_watches_leave_room_for_other_calls_however_many_they_are(tmp_path: Path) -> None:
+    open_ended = streamed(event("ADDED", 8), then=silent)
+    async with scripted(tmp_path, *(open_ended for _ in range(150)), told({})) as (api, _):
+        watches = [api.watch(SECRETS, f"shop-{number}", since="7") for number in range(150)]
+        for watch in watches:
+            await anext(watch)
+        assert await api.get(SECRETS, "shop", "one") == {}
+        for watch in watches:
+            await watch.aclose()
+
+
 async def test_a_token_is_read_anew_when_it_was_renewed(tmp_path: Path) -> None:
     """The client believes it for a minute; a 401 before that heals by itself."""
     account = tmp_path / "account"

@@ -43,7 +43,8 @@ class Access:
         Raises:
             StartError: There are no credentials, or they cannot be read.
         """
-        configuration = Configuration()
+        # No limit: each watch holds a connection, and calls would wait for one behind a hundred.
+        configuration = Configuration(connection_pool_maxsize=0)
         try:
             await self._load(configuration)
         except (ConfigException, OSError) as error:
