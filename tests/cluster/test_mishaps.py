@@ -78,7 +78,7 @@ async def test_a_server_killed_again_and_again_loses_and_doubles_nothing(site: S
         await tenant.day(60, 8.0)
         for _ in range(3):
             killed = site.kubelet.kill(site.namespace, SERVER)
-            await until(lambda killed=killed: _pid(site) not in {None, killed})
+            await until(partial(_runs_anew, site, killed))
             await ready(site, SERVER)
             await tenant.arrives(tenant.order())
         await tenant.balances(seconds=60)
@@ -86,11 +86,11 @@ async def test_a_server_killed_again_and_again_loses_and_doubles_nothing(site: S
         assert site.kubelet.mount(site.namespace, SERVER, "/var/lib/saleor-segment") == volume
 
 
-def _pid(site: Site) -> int | None:
+def _runs_anew(site: Site, killed: int) -> bool:
     try:
-        return site.kubelet.pid(site.namespace, SERVER)
+        return site.kubelet.pid(site.namespace, SERVER) != killed
     except LookupError:
-        return None
+        return False
 
 
 async def test_a_server_that_is_deleted_hands_all_over_to_its_successor(site: Site) -> None:

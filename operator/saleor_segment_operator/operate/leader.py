@@ -81,7 +81,7 @@ class Leader:
         self._watch = Watch(around.access, namespaces, self._told)
         self._listing = Listing(around.api, namespaces, self._register, interval=self._resync)
         self._secret_watch = SecretWatch(
-            around.api, namespaces, Versions(self._register, self._queue.add)
+            around.api, namespaces, Versions(self._register, self._secret_changed)
         )
         self._integrations = KubeIntegrations(
             around.api, namespaces, instance=around.instance, clock=around.clock
@@ -125,6 +125,7 @@ class Leader:
                         self._pipelines_watch.run(),
                         keep_measuring(self._reconciler, self._integrations, stop),
                         self._reconciler.recovery.run(stop),
+                        self._reconciler.rotation.run(stop),
                         keep_sweeping(self._sweep, stop),
                     )
                 ]
@@ -161,6 +162,11 @@ class Leader:
         if kind != "DELETED":
             self._integrations.saw(document)
         self._register.see(kind, document)
+
+    def _secret_changed(self, key: Key) -> None:
+        """See to a Secret of this integration that has changed: to a write key at once."""
+        self._reconciler.rotation.add(key)
+        self._queue.add(key)
 
     async def _work(self, key: Key) -> float | None:
         seconds = stopwatch()

@@ -1,8 +1,10 @@
 """Doing what was planned, lane by lane."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -12,9 +14,10 @@ from saleor_segment_operator.reconcile.app import PERMISSION
 from saleor_segment_operator.reconcile.moment import Clock, moment
 from saleor_segment_operator.reconcile.ports import AppRecord, Integrations, Pipelines, Secrets
 from saleor_segment_operator.reconcile.state import Desired, Observed, Problem
-from saleor_segment_operator.resource import ConditionType, Integration
+from saleor_segment_operator.resource import ConditionType, Integration, Reason
 from saleor_segment_operator.saleor import Saleor, StaffCredentials, Version
 from saleor_segment_operator.servers import Servers
+from saleor_segment_server.contract import Pipeline
 
 T = TypeVar("T")
 
@@ -101,6 +104,7 @@ class Actor:
         self._servers = servers
         self._clock = clock
         self._step = step
+        self._publishing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def act(self, stage: Stage, lanes: Iterable[do.Lane]) -> Outcome:
         """Do the lanes in turn; one that fails does not keep the next from its own."""
@@ -130,16 +134,17 @@ class Actor:
             return
         await self._step(type(action).__name__)
         if isinstance(action, do.OurAction):
-            await self._change_ours(stage.integration, action)
+            await self._change_ours(stage, action)
         else:
             await self._change_saleor(stage, action)
 
-    async def _change_ours(self, integration: Integration, action: do.OurAction) -> None:
+    async def _change_ours(self, stage: Stage, action: do.OurAction) -> None:
+        integration = stage.integration
         match action:
             case do.Hold():
                 await self._integrations.hold(integration)
             case do.PublishPipeline(pipeline):
-                await self._pipelines.put(pipeline, of=integration.key)
+                await self._publish(stage, pipeline)
             case do.Bury():
                 await self._servers.bury(integration.uid)
             case do.ForgetPipeline():
@@ -148,6 +153,17 @@ class Actor:
                 await self._secrets.delete_app(integration.uid)
             case do.Release():
                 await self._integrations.release(integration)
+
+    async def _publish(self, stage: Stage, pipeline: Pipeline) -> None:
+        """Store a Pipeline in place of the one that was seen: a key may have rotated since."""
+        async with self._publishing.setdefault(pipeline.id, asyncio.Lock()):
+            stored = _fingerprint(await self._pipelines.get(pipeline.id))
+            if stored == pipeline.fingerprint():
+                return
+            if stored != _fingerprint(stage.seen.pipeline):
+                message = "The Pipeline was changed meanwhile: looked at again."
+                raise Unavailable(Reason.STORE_UNAVAILABLE, message)
+            await self._pipelines.put(pipeline, of=stage.integration.key)
 
     async def _change_saleor(self, stage: Stage, action: do.SaleorAction) -> None:
         shop = stage.shop
@@ -188,3 +204,7 @@ class Actor:
         await self._step("StoreToken")
         uid, key = stage.integration.uid, stage.integration.key
         await self._secrets.put_app(uid, AppRecord(app_id=app_id, token=token), of=key)
+
+
+def _fingerprint(pipeline: Pipeline | None) -> str | None:
+    return None if pipeline is None else pipeline.fingerprint()

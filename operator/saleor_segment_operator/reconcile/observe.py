@@ -86,6 +86,14 @@ class Observer:
             totals=totals,
         )
 
+    async def observe_key(self, integration: Integration, desired: Desired) -> Observed:
+        """Look at the write key and the Pipeline as stored only."""
+        uid = integration.uid
+        pipeline = await self._pipelines.get(uid)
+        key = await self._write_key(desired.namespace, desired.spec)
+        judged = await self._judge(uid, desired.spec, key)
+        return Observed(integration=integration, pipeline=pipeline, write_key=judged)
+
     async def observe_ours(
         self, integration: Integration, *, silence: Problem | None = None
     ) -> Observed:

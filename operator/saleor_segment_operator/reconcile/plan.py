@@ -82,6 +82,25 @@ def plan(desired: Desired, seen: Observed, now: datetime) -> Plan:
     )
 
 
+def rekeyed(desired: Desired, seen: Observed) -> Pipeline | None:
+    """Return the stored Pipeline with the write key as it should be, where that is another.
+
+    All that depends on Saleor stays as it is stored.
+    """
+    before = seen.pipeline
+    if before is None or before.since is None:
+        return None
+    fresh = desired.pipeline(
+        app_ids=before.saleor.app_ids,
+        public_url=before.saleor.public_url,
+        jwks=before.saleor.jwks,
+        write_key=seen.write_key if isinstance(seen.write_key, WriteKey) else None,
+        since=before.since,
+    )
+    after = before.model_copy(update={"segment": fresh.segment, "state": fresh.state})
+    return None if after.fingerprint() == before.fingerprint() else after
+
+
 def _compare(desired: Desired, app: apps.AppState) -> webhooks.Comparison | None:
     if not isinstance(app, apps.Registered):
         return None

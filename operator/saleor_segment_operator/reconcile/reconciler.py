@@ -27,6 +27,7 @@ from saleor_segment_operator.reconcile.report import (
     report_recovery,
 )
 from saleor_segment_operator.reconcile.retire import Farewell, retire
+from saleor_segment_operator.reconcile.rotation import Rotation
 from saleor_segment_operator.reconcile.state import Desired, Observed, Problem
 from saleor_segment_operator.reconcile.write_keys import Probe, WriteKeys
 from saleor_segment_operator.resource import (
@@ -116,6 +117,13 @@ class Reconciler:
             spread=spread,
         )
         """Brings back what Saleor gave up, while its ``run`` does."""
+        self.rotation = Rotation(
+            integrations=integrations,
+            observer=self._observer,
+            actor=self._actor,
+            desire=self._desired,
+        )
+        """Brings changed write keys into use, while its ``run`` does."""
         self._figures: dict[Key, Figures] = {}
         self._farewells: dict[str, datetime] = {}
         self.orphaned = 0
@@ -287,8 +295,10 @@ class Reconciler:
         """Settle the books of an integration that was let go."""
         self._write_keys.forget(integration.uid)
         self._farewells.pop(integration.uid, None)
-        told = [lane.announcement for lane in farewell.lanes if lane.announcement]
-        self.orphaned += sum(each.reason == Reason.ORPHANED for each in told)
+        for told in (lane.announcement for lane in farewell.lanes):
+            if told is not None and told.reason == Reason.ORPHANED:
+                self.orphaned += 1  # nobody may look at Events any more: its namespace may go too
+                _log.warning("orphaned", integration=str(integration.key), why=told.message)
         _log.info("integration_released", integration=str(integration.key), uid=integration.uid)
 
     def _forget(self, key: Key) -> None:

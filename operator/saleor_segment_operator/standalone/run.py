@@ -70,11 +70,10 @@ async def _run_both(operator: "_Operator", server: Server, stop: asyncio.Event) 
 class _Operator:
     """The control plane on files."""
 
-    _reconciler: Reconciler
-
     def __init__(self, settings: RunSettings, state: Path, *, out: TextIO, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
+        self._reconciler: Reconciler | None = None
         self._queue = Queue(self._work, grace=_GRACE)
         self._console = console = Console(out, clock=clock)
         self._integrations = FolderIntegrations(
@@ -86,7 +85,7 @@ class _Operator:
             ManifestFiles(settings.files, namespace=settings.namespace),
             integrations=self._integrations,
             secrets=self._secrets,
-            changed=self._queue.add,
+            changed=self._secret_changed,
             console=console,
         )
 
@@ -102,11 +101,12 @@ class _Operator:
         async with AsyncExitStack() as stack:
             public_url = self._settings.public_url or server.url
             self._console.listening(public_url, server.private_url)
-            self._reconciler = await self._make_reconciler(server, public_url, stack)
+            self._reconciler = reconciler = await self._make_reconciler(server, public_url, stack)
             async with asyncio.TaskGroup() as group:
                 following = group.create_task(self._feed.run())
-                group.create_task(keep_measuring(self._reconciler, self._integrations, stop))
-                group.create_task(self._reconciler.recovery.run(stop))
+                group.create_task(keep_measuring(reconciler, self._integrations, stop))
+                group.create_task(reconciler.recovery.run(stop))
+                group.create_task(reconciler.rotation.run(stop))
                 await self._queue.run(stop)
                 following.cancel()
 
@@ -139,7 +139,14 @@ class _Operator:
         )
         return Saleor(api_url, guard=guard, clock=self._clock)
 
+    def _secret_changed(self, key: Key) -> None:
+        """See to a Secret of this integration that has changed: to a write key at once."""
+        if self._reconciler is not None:  # before it runs, all is looked at anyway
+            self._reconciler.rotation.add(key)
+        self._queue.add(key)
+
     async def _work(self, key: Key) -> float | None:
+        assert self._reconciler is not None  # noqa: S101 - the queue runs once it is made
         delay = await self._reconciler.reconcile(key)
         integration = await self._integrations.get(key)
         if integration is not None:  # after a restart nothing may have changed, and still be shown

@@ -1,11 +1,14 @@
 """The write key: where it comes from, what Segment says of it, and how it changes."""
 
+import asyncio
+
 import pytest
 
 from saleor_segment_operator.resource import ConditionType, Reason
 from saleor_segment_server.contract import PipelineState
 from saleor_segment_server.outbound.write_key import WriteKeyVerdict
 from tests.control_plane.reconcile.harness import KEY, READY, Process, World, running
+from tests.system.programs import until
 
 VALID = ConditionType.WRITE_KEY_VALID
 
@@ -210,3 +213,49 @@ async def test_an_allowed_endpoint_and_the_regions_are_used(ready: World) -> Non
             await process.work()
             assert ready.is_ready
             assert key_in_use(ready) == "key-one"
+
+
+async def test_a_key_rotates_while_a_pass_waits_for_saleor_which_does_not_bring_the_old_one_back(
+    ready: World, process: Process
+) -> None:
+    ready.saleor.rotate_key()  # a reason for the pass to publish, besides
+    ready.saleor.fail(graphql_delay=1.0)
+    ready.plane.held = {}
+    waiting = asyncio.create_task(process.once())
+    await until(lambda: ready.plane.held)  # our own side is looked at by then
+    ready.secret("segment", writeKey="key-two")
+    await process.reconciler.rotation.rotate(KEY)
+    assert key_in_use(ready) == "key-two"
+    assert not waiting.done()
+    await waiting
+    assert key_in_use(ready) == "key-two"
+    ready.saleor.heal()
+    await process.work()
+    assert key_in_use(ready) == "key-two"
+    assert ready.is_ready
+    assert ready.status.segment.rotated_at is not None
+
+
+async def test_a_rotation_leaves_alone_what_is_not_there_yet_or_is_going(
+    world: World, process: Process
+) -> None:
+    await process.reconciler.rotation.rotate(KEY)
+    world.integrations.apply(KEY, world.spec())
+    await process.reconciler.rotation.rotate(KEY)
+    assert not world.pipelines.table
+    await process.work()
+    before = world.pipeline
+    await process.reconciler.rotation.rotate(KEY)
+    world.delete()
+    world.secret("segment", writeKey="key-two")
+    await process.reconciler.rotation.rotate(KEY)
+    assert world.pipeline == before
+
+
+async def test_a_key_that_is_gone_is_not_sent_with_any_more_at_once(
+    ready: World, process: Process
+) -> None:
+    ready.secret("segment")
+    await process.reconciler.rotation.rotate(KEY)
+    assert key_in_use(ready) is None
+    assert ready.pipeline.state is PipelineState.PAUSED
