@@ -1,49 +1,24 @@
-"""The catalogue of Saleor events we forward, and the subscription asked for each.
-
-Selections are valid from Saleor 3.20 to 3.24 and readable with MANAGE_ORDERS alone: a field that
-an app may not read becomes null without an error, so nothing beyond that is ever asked for.
-"""
+"""The catalogue of Saleor events we forward: what each is about, and what reading it takes."""
 
 from enum import StrEnum
 from functools import cached_property
 
-from saleor_segment_server.contract.tracking import Tracking
 
-_ORDER = """\
-      id number status created checkoutId trackingClientId voucherCode
-      shippingMethodName collectionPointName userEmail
-      user { id email }
-      channel { id slug name }
-      metafields(keys: ["%(anonymous_id_key)s"])
-      total { gross { amount currency } net { amount currency } }
-      shippingPrice { gross { amount } net { amount } }
-      lines {
-        id quantity productName variantName productSku productVariantId voucherCode
-        totalPrice { gross { amount } net { amount } }
-        undiscountedTotalPrice { net { amount } }
-        thumbnail(size: 256, format: WEBP) { url }
-        variant { product { id slug category { name } } }
-      }"""
+class Permission(StrEnum):
+    """What an app must hold to be sent an event; without it Saleor keeps silent."""
 
-_REFUND = """
-      totalRefunded { amount currency }
-      transactions { events { id type createdAt amount { amount } } }
-      grantedRefunds { lines { quantity orderLine { id } } transactionEvents { id } }"""
+    MANAGE_ORDERS = "MANAGE_ORDERS"
+    MANAGE_CHECKOUTS = "MANAGE_CHECKOUTS"
+    MANAGE_USERS = "MANAGE_USERS"
 
-_SUBSCRIPTION = """\
-subscription {
-  event {
-    __typename
-    issuedAt
-    recipient { id }
-    ... on %(type)s {
-      order {
-%(selection)s
-      }
-    }
-  }
-}
-"""
+
+class Subject(StrEnum):
+    """What an event is about: the field of its payload that holds it."""
+
+    ORDER = "order"
+    FULFILLMENT = "fulfillment"
+    CHECKOUT = "checkout"
+    CUSTOMER = "user"
 
 
 class Event(StrEnum):
@@ -54,11 +29,32 @@ class Event(StrEnum):
     ORDER_CANCELLED = "ORDER_CANCELLED"
     ORDER_FULLY_PAID = "ORDER_FULLY_PAID"
     ORDER_REFUNDED = "ORDER_REFUNDED"
+    ORDER_CONFIRMED = "ORDER_CONFIRMED"
+    ORDER_PAID = "ORDER_PAID"
+    ORDER_FULFILLED = "ORDER_FULFILLED"
+    ORDER_EXPIRED = "ORDER_EXPIRED"
+    FULFILLMENT_CREATED = "FULFILLMENT_CREATED"
+    FULFILLMENT_CANCELED = "FULFILLMENT_CANCELED"
+    CHECKOUT_CREATED = "CHECKOUT_CREATED"
+    CHECKOUT_UPDATED = "CHECKOUT_UPDATED"
+    CHECKOUT_FULLY_PAID = "CHECKOUT_FULLY_PAID"
+    CUSTOMER_CREATED = "CUSTOMER_CREATED"
+    CUSTOMER_UPDATED = "CUSTOMER_UPDATED"
 
     @cached_property
     def type_name(self) -> str:
         """The GraphQL type of its payload, which a delivery carries as ``__typename``."""
         return "".join(word.capitalize() for word in self.split("_"))
+
+    @cached_property
+    def subject(self) -> Subject:
+        """What it is about."""
+        return _SUBJECTS[self.partition("_")[0]]
+
+    @property
+    def permission(self) -> Permission:
+        """What the app must hold to be sent it."""
+        return _PERMISSIONS[self.subject]
 
     @classmethod
     def parse(cls, text: str) -> "Event | None":
@@ -66,10 +62,15 @@ class Event(StrEnum):
         return cls.__members__.get(text.upper())
 
 
-def subscription(event: Event, tracking: Tracking) -> str:
-    """Return the GraphQL subscription to register for ``event`` under these options."""
-    selection = _ORDER % {"anonymous_id_key": tracking.anonymous_id_key}
-    if event is Event.ORDER_REFUNDED:
-        selection += _REFUND
-    indented = "\n".join("  " + line for line in selection.splitlines())
-    return _SUBSCRIPTION % {"type": event.type_name, "selection": indented}
+_SUBJECTS = {
+    "ORDER": Subject.ORDER,
+    "FULFILLMENT": Subject.FULFILLMENT,
+    "CHECKOUT": Subject.CHECKOUT,
+    "CUSTOMER": Subject.CUSTOMER,
+}
+_PERMISSIONS = {
+    Subject.ORDER: Permission.MANAGE_ORDERS,
+    Subject.FULFILLMENT: Permission.MANAGE_ORDERS,
+    Subject.CHECKOUT: Permission.MANAGE_CHECKOUTS,
+    Subject.CUSTOMER: Permission.MANAGE_USERS,
+}
