@@ -6,11 +6,14 @@ when two deliveries are one message.
 """
 
 import hashlib
+from typing import Literal
 
 from saleor_segment_server.contract import Event, Pipeline
 from saleor_segment_server.mapping.event import OrderEvent
 
-_KIND = "track"
+Kind = Literal["track", "identify"]
+"""Which call of Segment's a message is."""
+
 _ONCE_PER_ORDER = frozenset({Event.ORDER_CREATED})
 
 
@@ -25,7 +28,9 @@ def order_key(order_event: OrderEvent) -> str:
     return hashlib.sha256(order_event.body).hexdigest()
 
 
-def message_id(pipeline: Pipeline, event: Event, object_key: str, *, epoch: int) -> str:
+def message_id(
+    pipeline: Pipeline, event: Event, object_key: str, *, epoch: int, kind: Kind = "track"
+) -> str:
     """Return the ``messageId``: 64 hex digits; ``epoch`` counts the replays of what was sent."""
-    fields = (pipeline.salt, str(epoch), pipeline.id, event.value, object_key, _KIND)
+    fields = (pipeline.salt, str(epoch), pipeline.id, event.value, object_key, kind)
     return hashlib.sha256("\n".join(fields).encode()).hexdigest()

@@ -8,6 +8,7 @@ from saleor_segment_server.mapping.event import OrderEvent
 from saleor_segment_server.mapping.fields import Fields
 from saleor_segment_server.mapping.identity import identify
 from saleor_segment_server.mapping.ids import order_key
+from saleor_segment_server.mapping.names import message_name
 from saleor_segment_server.mapping.order import order_properties
 from saleor_segment_server.mapping.payload import track
 from saleor_segment_server.mapping.refund import refund_properties
@@ -46,9 +47,16 @@ def map_event(
     person = identify(parsed.order, pipeline)
     properties = order_properties(parsed.order, person, pipeline)
     key = order_key(parsed)
-    return Mapped(
-        (track(parsed, person, properties, pipeline=pipeline, object_key=key, epoch=epoch),)
+    message = track(
+        parsed,
+        person,
+        properties,
+        pipeline=pipeline,
+        name=message_name(parsed.event, pipeline.tracking),
+        object_key=key,
+        epoch=epoch,
     )
+    return Mapped((message,))
 
 
 def _map_refund(
@@ -62,6 +70,7 @@ def _map_refund(
             person,
             refund_properties(order, person, pipeline, refund),
             pipeline=pipeline,
+            name=message_name(parsed.event, pipeline.tracking),
             object_key=refund.key,
             epoch=epoch,
         )

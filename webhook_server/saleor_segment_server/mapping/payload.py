@@ -9,7 +9,6 @@ from saleor_segment_server.contract import Pipeline
 from saleor_segment_server.mapping.event import OrderEvent
 from saleor_segment_server.mapping.identity import Person
 from saleor_segment_server.mapping.ids import message_id
-from saleor_segment_server.mapping.names import SALEOR_NAMES
 from saleor_segment_server.mapping.order import Properties
 from saleor_segment_server.mapping.shrink import LIMIT, shrunk
 from saleor_segment_server.message import Message
@@ -24,10 +23,11 @@ def track(
     properties: Properties,
     *,
     pipeline: Pipeline,
+    name: str,
     object_key: str,
     epoch: int,
 ) -> Message:
-    """Return the track call of ``order_event``.
+    """Return the track call of ``order_event``, called ``name``.
 
     Without ``issuedAt`` in the body there is no ``timestamp``: Segment then takes the time it
     received the message. Every subscription of ours asks for it.
@@ -37,7 +37,7 @@ def track(
     """
     event = order_event.event
     identifier = message_id(pipeline, event, object_key, epoch=epoch)
-    item: dict[str, Any] = {"type": "track", "event": SALEOR_NAMES[event]}
+    item: dict[str, Any] = {"type": "track", "event": name}
     if person.user_id is not None:
         item["userId"] = person.user_id
     if person.anonymous_id is not None:
