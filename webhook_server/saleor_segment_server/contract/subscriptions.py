@@ -46,11 +46,17 @@ subscription {
 }
 """
 
+_COMPLETING = {
+    CompletedOn.CONFIRMED: Event.ORDER_CONFIRMED,
+    CompletedOn.FULLY_PAID: Event.ORDER_FULLY_PAID,
+}
+"""What a choice needs; Created is nobody's choice yet, and brings nothing."""
+
 
 def subscribed(events: Sequence[Event], tracking: Tracking) -> tuple[Event, ...]:
     """Return the events to subscribe to: those asked for, and what an option needs besides."""
-    needed = (Event.ORDER_CONFIRMED,) if tracking.completed_on is CompletedOn.CONFIRMED else ()
-    return (*events, *(event for event in needed if event not in events))
+    needed = _COMPLETING.get(tracking.completed_on)
+    return (*events, needed) if needed is not None and needed not in events else (*events,)
 
 
 def permissions(events: Sequence[Event]) -> tuple[Permission, ...]:

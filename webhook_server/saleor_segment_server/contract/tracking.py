@@ -4,12 +4,12 @@ What may not be sent is not asked for either: privacy and the metadata keys shap
 in ``events``.
 """
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from saleor_segment_server.contract.events import Event
 from saleor_segment_server.contract.model import Model
@@ -18,9 +18,19 @@ MetadataKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]+$", min_length=1, 
 """A key of Saleor's metadata; the pattern keeps it a plain GraphQL string."""
 Slug = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]+$", min_length=1, max_length=255)]
 """A slug, as Saleor makes them of names."""
-EventName = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^\S(.*\S)?$")]
+EVENT_NAME = r"^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$"
+"""Text without control characters that neither begins nor ends with a space."""
+CATEGORY = r"^[^\x00-\x20\x7f]+$"
+"""Text without control characters and spaces."""
+PRODUCT_URL = (
+    r"^(?i:https?)://([A-Za-z0-9._-]|\{channel\})+(:[0-9]{1,5})?"
+    r"[/?#]([!-z|~]|\{(channel|slug|id)\})*$"
+)
+"""An http or https URL in ASCII with what is put in, as ``re`` and RE2 understand it alike."""
+
+EventName = Annotated[str, Field(min_length=1, max_length=128, pattern=EVENT_NAME)]
 """What a message is called in Segment."""
-Category = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^\S+$")]
+Category = Annotated[str, Field(min_length=1, max_length=128, pattern=CATEGORY)]
 """A key of a consent category, in Segment or in the shop."""
 
 
@@ -96,14 +106,20 @@ class Privacy(Model):
     """What of a customer may be sent; what may not is not asked of Saleor either."""
 
     email: EmailPrivacy = EmailPrivacy.PLAIN
-    """Email addresses: Plain, Hashed (a keyed hash as userId; Saleor is asked for the address, and
-    it is stored until the event is sent) or Omit."""
+    """Email addresses: Plain; Hashed, a keyed hash as userId and the address nowhere, though Saleor
+    is asked for it and it is stored until the event is sent; or Omit."""
     name: Disclosure = Disclosure.OMIT
-    """First and last name: Omit or Plain."""
+    """First and last name of a customer: Omit or Plain."""
     phone: Disclosure = Disclosure.OMIT
-    """Phone number: Omit or Plain."""
+    """Phone number of a customer: Omit or Plain."""
     address: Disclosure = Disclosure.OMIT
-    """Address: Omit or Plain."""
+    """Address of a customer: Omit or Plain."""
+
+    @property
+    def tells_nothing(self) -> bool:
+        """Whether no trait is left that could be sent."""
+        others = (self.name, self.phone, self.address)
+        return self.email is not EmailPrivacy.PLAIN and Disclosure.PLAIN not in others
 
 
 class Consent(Model):
@@ -113,27 +129,27 @@ class Consent(Model):
     """Key of the order's metadata with the categories agreed to: a JSON list, a JSON object of
     true and false, or names separated by commas."""
     categories: Annotated[Mapping[Category, Category], Field(min_length=1, max_length=64)]
-    """Category in Segment to the name under which the storefront records it."""
+    """Categories in Segment, each with the name under which the storefront records it, as in
+    Advertising: ads."""
     unknown: UnknownConsent = UnknownConsent.SEND
     """Where nothing is recorded: Send without consent, Deny all categories, or Drop the event."""
 
 
-def _template(text: str) -> str:
-    allowed = {"channel", "slug", "id"}
-    rest = text
-    for name in allowed:
-        rest = rest.replace("{" + name + "}", "x")
-    if "{" in rest or "}" in rest:
-        raise ValueError("may hold {channel}, {slug} and {id}, and no other braces")
-    if urlsplit(rest).scheme not in {"http", "https"} or not urlsplit(rest).hostname:
-        raise ValueError("must be an absolute http or https URL with {slug} or {id} in it")
+def _product_url(text: str) -> str:
+    if not re.fullmatch(PRODUCT_URL, text):
+        raise ValueError(
+            "must be an absolute http or https URL with no other braces than {channel}, {slug} and "
+            "{id}, as in https://shop.example.com/{channel}/{slug}"
+        )
+    if "{slug}" not in text and "{id}" not in text:
+        raise ValueError("must hold {slug} or {id}, which tell one product from another")
     return text
 
 
 class ProductOptions(Model):
     """What is said of products besides what every line holds."""
 
-    url: Annotated[str, AfterValidator(_template), Field(max_length=2048)] | None = None
+    url: Annotated[str, AfterValidator(_product_url), Field(max_length=2048)] | None = None
     """Address of a product's page, as in https://shop.example.com/{channel}/{slug}."""
     brand_attribute: Slug | None = None
     """Slug of the product attribute that holds the brand."""
@@ -146,42 +162,66 @@ class Tracking(Model):
     """Names of the messages: Saleor, as its own Segment app has them, or Spec, Segment's
     e-commerce events, which destinations understand."""
     names: Annotated[Mapping[Event, EventName], Field(max_length=len(Event))] = {}
-    """Names of your own, by Saleor's event; they win over naming."""
+    """Names of your own, by Saleor's event, as in ORDER_FULLY_PAID: Paid; they win over naming."""
     completed_on: CompletedOn = CompletedOn.CREATED
-    """With naming Spec, which event is sent as Order Completed: Created, Confirmed or FullyPaid."""
+    """With naming Spec, which event is sent as Order Completed: Created, Confirmed or FullyPaid.
+    What it needs beside events is subscribed to."""
     updates: Updates = Updates.ALL
     """Which ORDER_UPDATED are sent: All, or those in which something sent has Changed."""
-    identify: bool = False
+    privacy: Privacy = Privacy()
+    """What of a customer may be sent. What may not is not asked of Saleor either."""
+    identify: Annotated[bool, Field(strict=True)] = False
     """Send an identify before a customer's message when their traits changed."""
     user_id: UserIdSource = UserIdSource.SALEOR_ID
-    """userId of customers with an account: SaleorId, Namespaced (host of the shop, a colon, the id)
-    or Email."""
+    """The userId of customers with an account: SaleorId, Namespaced (host of the shop, a colon, the
+    id) or Email."""
     guest: GuestId = GuestId.EMAIL
-    """Customers without an account: their Email as userId, or Anonymous."""
+    """Customers without an account: their Email as userId, as far as privacy.email lets it be, or
+    Anonymous."""
     anonymous_id_key: MetadataKey = "segment_anonymous_id"
     """Key of the order's metadata under which the storefront left Segment's anonymous id."""
     channels: Annotated[tuple[Slug, ...], Field(max_length=100)] = ()
-    """Slugs of the channels whose orders are sent; empty for all."""
-    privacy: Privacy = Privacy()
-    """What of a customer may be sent."""
+    """Slugs of the channels whose orders are sent, each once; empty for all."""
     consent: Consent | None = None
-    """Where the customer's consent is recorded, for context.consent."""
+    """Where the customer's consent is recorded, for context.consent of every message. Left out,
+    none is sent."""
     products: ProductOptions = ProductOptions()
-    """What is said of products besides."""
+    """What is said of products besides what every order line holds."""
 
-    @model_validator(mode="after")
-    def _consistent(self) -> "Tracking":
-        if self.completed_on is not CompletedOn.CREATED and self.naming is not Naming.SPEC:
-            raise ValueError("completedOn needs naming: Spec, whose Order Completed it chooses")
-        if self.user_id is UserIdSource.EMAIL and self.privacy.email is EmailPrivacy.OMIT:
+    @field_validator("channels")
+    @classmethod
+    def _once(cls, channels: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(channels)) < len(channels):
+            raise ValueError("must name each channel once")
+        return channels
+
+    @field_validator("completed_on")
+    @classmethod
+    def _named(cls, completed_on: CompletedOn, info: ValidationInfo) -> CompletedOn:
+        if completed_on is not CompletedOn.CREATED and info.data.get("naming") is Naming.SALEOR:
             raise ValueError(
-                "userId: Email needs privacy.email to be Plain or Hashed"
+                "must have naming: Spec beside it, whose Order Completed it chooses; or leave it out"
             )
-        if self.identify and self.privacy.email is EmailPrivacy.OMIT and self._nothing_to_tell:
-            raise ValueError("identify has no trait to tell: allow email, name, phone or address")
-        return self
+        return completed_on
 
-    @property
-    def _nothing_to_tell(self) -> bool:
-        told = (self.privacy.name, self.privacy.phone, self.privacy.address)
-        return all(each is Disclosure.OMIT for each in told)
+    @field_validator("identify")
+    @classmethod
+    def _telling(cls, identify: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic's
+        privacy = info.data.get("privacy")
+        if identify and privacy is not None and privacy.tells_nothing:
+            raise ValueError(
+                "must have a trait to tell: let email, name, phone or address of privacy be Plain"
+            )
+        return identify
+
+    @field_validator("user_id")
+    @classmethod
+    def _sendable(cls, user_id: UserIdSource, info: ValidationInfo) -> UserIdSource:
+        privacy = info.data.get("privacy")
+        hidden = privacy is not None and privacy.email is EmailPrivacy.OMIT
+        if user_id is UserIdSource.EMAIL and hidden:
+            raise ValueError(
+                "must not be Email while privacy.email is Omit: let that be Plain or Hashed, or "
+                "choose SaleorId"
+            )
+        return user_id
