@@ -17,12 +17,16 @@ def order_properties(order: Fields, person: Person, pipeline: Pipeline) -> Prope
     lines = children(order, "lines")
     amounts = None if lines is None else [line_amounts(line) for line in lines]
     method = text(order, "shippingMethodName") or text(order, "collectionPointName")
+    common = common_properties(order, person, pipeline)
+    options, channel = pipeline.tracking.products, common["channel_slug"]
     return present(
         {
-            **common_properties(order, person, pipeline),
+            **common,
             "shipping_method": method,
             **order_totals(order, amounts),
-            "products": None if lines is None or amounts is None else products(lines, amounts),
+            "products": None
+            if lines is None or amounts is None
+            else products(lines, amounts, options=options, channel=channel),
         }
     )
 

@@ -1,4 +1,4 @@
-"""The message around the properties, encoded."""
+"""The message around the properties or the traits, encoded."""
 
 from importlib import metadata
 from typing import Any, Final
@@ -6,7 +6,8 @@ from typing import Any, Final
 import orjson
 
 from saleor_segment_server.contract import Pipeline
-from saleor_segment_server.mapping.event import OrderEvent
+from saleor_segment_server.errors import Unmappable
+from saleor_segment_server.mapping.event import Parsed
 from saleor_segment_server.mapping.identity import Person
 from saleor_segment_server.mapping.ids import message_id
 from saleor_segment_server.mapping.order import Properties
@@ -18,7 +19,7 @@ _VERSION: Final = metadata.version(_PACKAGE)
 
 
 def track(
-    order_event: OrderEvent,
+    parsed: Parsed,
     person: Person,
     properties: Properties,
     *,
@@ -27,7 +28,7 @@ def track(
     object_key: str,
     epoch: int,
 ) -> Message:
-    """Return the track call of ``order_event``, called ``name``.
+    """Return the track call of ``parsed``, called ``name``.
 
     Without ``issuedAt`` in the body there is no ``timestamp``: Segment then takes the time it
     received the message. Every subscription of ours asks for it.
@@ -35,26 +36,54 @@ def track(
     Raises:
         Unmappable: It exceeds Segment's limit even without a single line.
     """
-    event = order_event.event
-    identifier = message_id(pipeline, event, object_key, epoch=epoch)
+    identifier = message_id(pipeline, parsed.event, object_key, epoch=epoch)
     item: dict[str, Any] = {"type": "track", "event": name}
+    _sign(item, parsed, person, identifier)
+    item["properties"] = properties
+    item["context"] = _context(person)
+    if person.traits:
+        item["context"]["traits"] = person.traits
+    payload = orjson.dumps(item)
+    return Message(identifier, payload if len(payload) <= LIMIT else shrunk(item))
+
+
+def identify_call(
+    parsed: Parsed, person: Person, *, pipeline: Pipeline, object_key: str, epoch: int
+) -> Message:
+    """Return the identify call that tells the traits of ``person`` as of ``parsed``.
+
+    Its object key is that of the event's own message: the same traits, told again after others,
+    must not pass for a repetition.
+
+    Raises:
+        Unmappable: It exceeds Segment's limit, which no traits that Saleor can hold do.
+    """
+    identifier = message_id(pipeline, parsed.event, object_key, epoch=epoch, kind="identify")
+    item: dict[str, Any] = {"type": "identify"}
+    _sign(item, parsed, person, identifier)
+    item["traits"] = person.traits
+    item["context"] = _context(person)
+    payload = orjson.dumps(item)
+    if len(payload) > LIMIT:
+        raise Unmappable("the identify call exceeds 32,000 bytes")
+    return Message(identifier, payload)
+
+
+def _sign(item: dict[str, Any], parsed: Parsed, person: Person, identifier: str) -> None:
+    """Say whom the message is about, which it is, and when."""
     if person.user_id is not None:
         item["userId"] = person.user_id
     if person.anonymous_id is not None:
         item["anonymousId"] = person.anonymous_id
     item["messageId"] = identifier
-    if order_event.issued_at is not None:
-        moment = order_event.issued_at.isoformat(timespec="milliseconds")
+    if parsed.issued_at is not None:
+        moment = parsed.issued_at.isoformat(timespec="milliseconds")
         item["timestamp"] = moment.replace("+00:00", "Z")
-    item["properties"] = properties
-    item["context"] = _context(person)
-    payload = orjson.dumps(item)
-    return Message(identifier, payload if len(payload) <= LIMIT else shrunk(item))
 
 
 def _context(person: Person) -> dict[str, Any]:
     software = {"name": _PACKAGE, "version": _VERSION}
     context: dict[str, Any] = {"app": software, "library": software}
-    if person.own_email is not None:
-        context["traits"] = {"email": person.own_email}
+    if person.consent is not None:
+        context["consent"] = {"categoryPreferences": person.consent}
     return context

@@ -1,7 +1,8 @@
 """Making a message fit: Segment refuses a message over 32 KB, and the batch around it.
 
-What is dropped does not count in money, which was summed before: pictures, then category and
-position, then names, then the last lines. A refund's plain list of lines goes before its products.
+What is dropped does not count in money, which was summed before: pictures, then pages, then
+category, position and brand, then names, then the last lines. A refund's plain list of lines goes
+before its products.
 """
 
 from typing import Any, Final
@@ -13,7 +14,7 @@ from saleor_segment_server.errors import Unmappable
 LIMIT: Final = 32_000
 """Bytes of a message; Segment says 32 KB, and the strictest of its own clients counts so."""
 
-_DISPENSABLE = (("image_url",), ("category", "position"), ("name",))
+_DISPENSABLE = (("image_url",), ("url",), ("category", "position", "brand"), ("name",))
 _LISTS = ("lines", "products")
 
 
