@@ -21,10 +21,31 @@ EVERYTHING: Spec = {
     },
     "segment": {"writeKeySecretRef": {"name": "segment", "key": "eu"}, "region": "EU"},
     "events": ["ORDER_REFUNDED", "ORDER_CREATED"],
-    "tracking": {"anonymousIdKey": "ajs_anonymous_id"},
+    "tracking": {
+        "naming": "Spec",
+        "names": {"ORDER_FULLY_PAID": "Order Paid", "ORDER_CANCELLED": "Größe 1"},
+        "completedOn": "FullyPaid",
+        "updates": "Changed",
+        "privacy": {"email": "Hashed", "name": "Plain", "phone": "Plain", "address": "Plain"},
+        "identify": True,
+        "userId": "Namespaced",
+        "guest": "Anonymous",
+        "anonymousIdKey": "ajs_anonymous_id",
+        "channels": ["default-channel", "channel_PLN"],
+        "consent": {
+            "metadataKey": "consent",
+            "categories": {"Advertising": "ads", "Analytics": "stats"},
+            "unknown": "Deny",
+        },
+        "products": {
+            "url": "https://shop.example.com/{channel}/{slug}",
+            "brandAttribute": "brand",
+        },
+    },
     "suspend": True,
     "deletionPolicy": "Orphan",
 }
+CONSENT = {"metadataKey": "consent", "categories": {"Advertising": "ads"}}
 IMMUTABLE = "is immutable: delete this integration and create it anew with the right "
 
 
@@ -187,16 +208,6 @@ def _values() -> Iterator[Case]:
     yield one("spec.suspend", value=True)
     boolean = "spec.suspend in body must be of type boolean"
     yield one("spec.suspend", "yes", boolean, pydantic="must be true or false")
-    key = "spec.tracking.anonymousIdKey"
-    metadata = (
-        "must be a metadata key of letters, digits, _, ., : and -, as in segment_anonymous_id"
-    )
-    yield one("spec.tracking", {})
-    yield one(key, "my.shop:anonymous-id_1")
-    for bad in ('"planted', "a b", "ä"):
-        yield one(key, bad, metadata, pydantic="should match pattern")
-    long = "Too long: may not be more than 128 bytes"
-    yield one(key, "x" * 129, long, pydantic="should have at most 128 characters")
     for field in (
         "spec.saleor",
         "spec.saleor.apiUrl",
@@ -214,4 +225,166 @@ def _values() -> Iterator[Case]:
         yield Case(field, spec, "Required value", pydantic="is missing")
 
 
-CASES = (*_urls(), *_paths(), *_references(), *_unions(), *_changes(), *_values())
+def _tracking() -> Iterator[Case]:
+    """The options, each with a value and without a meaning."""
+    tracking, wanted = "spec.tracking", "Input should be"
+    yield one(tracking, {})
+    spec = changed(f"{tracking}.naming", "Spec")
+    for name, good, base in (
+        ("naming", "Spec", SMALLEST),
+        ("completedOn", "Confirmed", spec),
+        ("completedOn", "FullyPaid", spec),
+        ("updates", "Changed", SMALLEST),
+        ("userId", "Namespaced", SMALLEST),
+        ("userId", "Email", SMALLEST),
+        ("guest", "Anonymous", SMALLEST),
+        ("privacy.email", "Hashed", SMALLEST),
+        ("privacy.email", "Omit", SMALLEST),
+        ("privacy.name", "Plain", SMALLEST),
+        ("privacy.phone", "Plain", SMALLEST),
+        ("privacy.address", "Plain", SMALLEST),
+        ("consent.unknown", "Drop", changed(f"{tracking}.consent", CONSENT)),
+    ):
+        yield one(f"{tracking}.{name}", good, base=base)
+        yield one(f"{tracking}.{name}", "Perhaps", "Unsupported value", base, pydantic=wanted)
+    yield one(f"{tracking}.identify", value=True)
+    boolean = f"{tracking}.identify in body must be of type boolean"
+    yield one(f"{tracking}.identify", "yes", boolean, pydantic="must be true or false")
+    yield one("spec.events", ["CUSTOMER_CREATED", "CHECKOUT_FULLY_PAID", "FULFILLMENT_CANCELED"])
+
+
+def _tracking_texts() -> Iterator[Case]:
+    """What is written freely in options."""
+    consent = changed("spec.tracking.consent", CONSENT)
+    pattern = "should match pattern"
+    metadata = (
+        "must be a metadata key of letters, digits, _, ., : and -, as in segment_anonymous_id"
+    )
+    for key, base in (
+        ("spec.tracking.anonymousIdKey", SMALLEST),
+        ("spec.tracking.consent.metadataKey", consent),
+    ):
+        yield one(key, "my.shop:anonymous-id_1", base=base)
+        for bad in ('"planted', "a b", "ä"):
+            yield one(key, bad, metadata, base, pydantic=pattern)
+        long = "Too long: may not be more than 128 bytes"
+        yield one(key, "x" * 129, long, base, pydantic="should have at most 128 characters")
+    brand = "spec.tracking.products.brandAttribute"
+    yield one(brand, "brand_name-1")
+    for bad in ("a brand", "ä", "a.b"):
+        slug = "must be a slug: letters, digits, - and _, as in brand"
+        yield one(brand, bad, slug, pydantic=pattern)
+    yield from _maps(consent)
+    yield from _channels()
+    yield from _product_urls()
+
+
+def _maps(consent: Spec) -> Iterator[Case]:
+    names, categories = "spec.tracking.names", "spec.tracking.consent.categories"
+    pattern, few = "should match pattern", "at least 1"
+    yield one(names, {})
+    yield one(names, {"ORDER_FULLY_PAID": "Saleor Order Completed", "CUSTOMER_UPDATED": "Ü"})
+    events = "must have events of Saleor as its keys, as in ORDER_FULLY_PAID: Paid"
+    for bad in ("ORDER_SHIPPED", "order_created", ""):
+        yield one(names, {bad: "Shipped"}, events, pydantic="Input should be 'ORDER_CREATED'")
+    ends = "must have names without a space at either end, and without control characters"
+    for bad in (" Order", "Order ", "Order\nPaid", "\t"):
+        yield one(names, {"ORDER_PAID": bad}, ends, pydantic=pattern)
+    yield Case(
+        f"{names}.ORDER_PAID", changed(names, {"ORDER_PAID": ""}), f"{few} chars", pydantic=few
+    )
+    yield one(categories, {"Advertising": "ads", "C0004": "a/b:c", "Ü": "ä"}, base=consent)
+    spaces = (
+        "must have keys and values of 1 to 128 characters without spaces, as in Advertising: ads"
+    )
+    for key, value in (("Two words", "ads"), ("Ads", "two words"), ("Ads\n", "ads")):
+        yield one(categories, {key: value}, spaces, consent, pydantic=pattern)
+    yield one(categories, {"x" * 129: "ads"}, spaces, consent, pydantic="at most 128 characters")
+    yield one(categories, {"": "ads"}, spaces, consent, pydantic=few)
+    yield one(categories, {}, f"{few} properties", consent, pydantic=f"{few} item")
+    for field in ("metadataKey", "categories"):
+        path = f"spec.tracking.consent.{field}"
+        yield one(path, None, "Required value", consent, pydantic="is missing")
+
+
+def _channels() -> Iterator[Case]:
+    channels = "spec.tracking.channels"
+    slugs = "must have slugs of channels: letters, digits, - and _, as in default-channel"
+    yield one(channels, [])
+    yield one(channels, ["default-channel", "channel_PLN"])
+    for bad in ("two words", "ä", "a/b"):
+        yield one(channels, ["default-channel", bad], slugs, pydantic="should match pattern")
+    twice = changed(channels, ["pln", "pln"])
+    once = "must name each channel once"
+    yield Case(f"{channels}[1]", twice, "Duplicate value", pydantic=once)
+    many = [f"channel-{number}" for number in range(101)]
+    yield one(channels, many, "must have at most 100 items", pydantic="at most 100 items")
+
+
+def _product_urls() -> Iterator[Case]:
+    url = "spec.tracking.products.url"
+    for good in (
+        "https://shop.example.com/{channel}/{slug}",
+        "http://shop.example.com:8000/p?id={id}#top",
+        "HTTPS://{channel}.example.com/{slug}/",
+    ):
+        yield one(url, good)
+    absolute = (
+        "must be an absolute http or https URL with no other braces than {channel}, {slug} and "
+        "{id}, as in https://shop.example.com/{channel}/{slug}"
+    )
+    for bad in (
+        "/{slug}",
+        "ftp://shop.example.com/{slug}",
+        "https://{slug}",
+        "https://me:planted@shop.example.com/{slug}",
+        "https://shop.example.com/{sku}/{slug}",
+        "https://shop.example.com/{{slug}}",
+        "https://shop.example.com/{slug}/ä",
+        "https://shop.example.com/{slug} ",
+    ):
+        yield one(url, bad, absolute)
+    telling = "must hold {slug} or {id}, which tell one product from another"
+    yield one(url, "https://shop.example.com/{channel}", telling)
+    long = f"https://shop.example.com/{{id}}/{'x' * 2048}"
+    yield one(url, long, "Too long", pydantic="should have at most 2048 characters")
+
+
+def _tracking_conflicts() -> Iterator[Case]:
+    """Options that fit together or do not."""
+    completed, identify, user = (
+        f"spec.tracking.{name}" for name in ("completedOn", "identify", "userId")
+    )
+    naming = "must have naming: Spec beside it, whose Order Completed it chooses; or leave it out"
+    yield one(completed, "Created")
+    yield one(completed, "FullyPaid", naming)
+    yield one(completed, "Confirmed", naming, changed("spec.tracking.naming", "Saleor"))
+    trait = "must have a trait to tell: let email, name, phone or address of privacy be Plain"
+    for email in ("Hashed", "Omit"):
+        hidden = changed("spec.tracking.privacy.email", email)
+        yield one(identify, True, trait, hidden)
+        yield one(identify, value=False, base=hidden)
+        for name in ("name", "phone", "address"):
+            told = changed(f"spec.tracking.privacy.{name}", "Plain", hidden)
+            yield one(identify, value=True, base=told)
+    hashed, omitted = (changed("spec.tracking.privacy.email", each) for each in ("Hashed", "Omit"))
+    yield one(user, "Email", base=hashed)
+    yield one(user, "SaleorId", base=omitted)
+    email = (
+        "must not be Email while privacy.email is Omit: let that be Plain or Hashed, or choose "
+        "SaleorId"
+    )
+    yield one(user, "Email", email, omitted)
+
+
+CASES = (
+    *_urls(),
+    *_paths(),
+    *_references(),
+    *_unions(),
+    *_changes(),
+    *_values(),
+    *_tracking(),
+    *_tracking_texts(),
+    *_tracking_conflicts(),
+)

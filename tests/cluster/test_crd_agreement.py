@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from saleor_segment_operator.resource import Invalid, Spec, parse_spec
 from saleor_segment_server.contract import Event
 from tests.cluster.crd_api import Api, installed
-from tests.cluster.crd_cases import EVERYTHING, changed
+from tests.cluster.crd_cases import CONSENT, EVERYTHING, SMALLEST, changed
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.plane.control_plane import ControlPlane
 
@@ -33,7 +33,10 @@ def places(value: dict[str, Any], path: str = "spec") -> Iterator[str]:
 _STRANGE: tuple[Any, ...] = (None, 0, 1.5, True, "", "x", [], ["x"], [None], {}, {"strange": "x"})
 
 
-@pytest.mark.parametrize("place", [*places(EVERYTHING), "spec.segment.endpoint"])
+_MORE = ("spec.segment.endpoint", "spec.tracking.names.ORDER_SHIPPED")
+
+
+@pytest.mark.parametrize("place", [*places(EVERYTHING), *_MORE])
 def test_a_value_of_another_kind_is_refused_by_both_or_neither(api: Api, place: str) -> None:
     for value in _STRANGE:
         spec = put(place, value)
@@ -73,6 +76,34 @@ _SALEORS = st.builds(
     _APPS.map(lambda app: {"managed": app}) | _TOKENS.map(lambda app: {"existing": app}),
     _some(publicUrl=_HOSTS),
 )
+_EVENTS = st.sampled_from([*map(str, Event)])
+_WORDS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=128)
+_TRACKING = _some(
+    naming=st.sampled_from(["Saleor", "Spec"]),
+    names=st.dictionaries(_EVENTS, _WORDS),
+    updates=st.sampled_from(["All", "Changed"]),
+    userId=st.sampled_from(["SaleorId", "Namespaced"]),
+    guest=st.sampled_from(["Email", "Anonymous"]),
+    anonymousIdKey=_TEXTS,
+    channels=st.lists(st.from_regex(r"[a-zA-Z0-9_-]{1,9}", fullmatch=True), unique=True),
+    privacy=_some(
+        email=st.sampled_from(["Plain", "Hashed", "Omit"]),
+        name=st.sampled_from(["Omit", "Plain"]),
+        phone=st.sampled_from(["Omit", "Plain"]),
+        address=st.sampled_from(["Omit", "Plain"]),
+    ),
+    consent=st.fixed_dictionaries(
+        {
+            "metadataKey": _TEXTS,
+            "categories": st.dictionaries(_WORDS, _WORDS, min_size=1, max_size=4),
+        },
+        optional={"unknown": st.sampled_from(["Send", "Deny", "Drop"])},
+    ),
+    products=_some(
+        url=st.just("https://shop.example.com/{channel}/{slug}"),
+        brandAttribute=st.from_regex(r"[a-zA-Z0-9_-]{1,9}", fullmatch=True),
+    ),
+)
 _TARGETS = _some(region=st.sampled_from(["US", "EU"])) | _some(endpoint=_HOSTS)
 _SEGMENTS = st.builds(lambda key, more: {"writeKeySecretRef": key, **more}, _REFERENCES, _TARGETS)
 _SPECS = st.builds(
@@ -80,8 +111,8 @@ _SPECS = st.builds(
     _SALEORS,
     _SEGMENTS,
     _some(
-        events=st.lists(st.sampled_from([*map(str, Event)]), min_size=1, unique=True),
-        tracking=_some(anonymousIdKey=_TEXTS),
+        events=st.lists(_EVENTS, min_size=1, unique=True),
+        tracking=_TRACKING,
         suspend=st.booleans(),
         deletionPolicy=st.sampled_from(["Delete", "Orphan"]),
     ),
@@ -131,9 +162,9 @@ def url_of(odd: list[tuple[str, str]], end: str) -> str:
     return "".join(given_parts.get(part, "") for part in _PARTS)
 
 
-def agree(api: Api, field: str, value: str) -> bool:
+def agree(api: Api, field: str, value: Any, base: dict[str, Any] = SMALLEST) -> bool:
     """Whether API server and model say the same of this value."""
-    spec = changed(field, value)
+    spec = changed(field, value, base)
     answer = api.tried(spec)
     assert answer.status_code in {201, 422}, answer.text
     return (answer.status_code == 422) == isinstance(parse_spec(spec), Invalid)
@@ -161,3 +192,67 @@ def test_any_url_is_refused_by_both_or_neither(
 @given(text=st.text("abAZ09.-_/ \n", max_size=8))
 def test_any_reference_is_refused_by_both_or_neither(api: Api, field: str, text: str) -> None:
     assert agree(api, field, text)
+
+
+_WHOLE = changed("spec.tracking.consent", CONSENT)
+_SPACES = st.text(
+    ["a", "Z", "ü", " ", "\t", "\n", "\x00", "\x7f", "\x85", "\xa0", "\u2003"], max_size=4
+)
+
+
+@_EXAMPLES
+@given(text=_SPACES, field=st.sampled_from(["names.ORDER_PAID", "consent.categories.Ads"]))
+def test_any_text_in_a_map_is_refused_by_both_or_neither(api: Api, text: str, field: str) -> None:
+    assert agree(api, f"spec.tracking.{field}", text, _WHOLE)
+
+
+@_EXAMPLES
+@given(text=_SPACES)
+def test_any_key_of_a_map_is_refused_by_both_or_neither(api: Api, text: str) -> None:
+    for field in ("names", "consent.categories"):
+        assert agree(api, f"spec.tracking.{field}", {text: "ads"}, _WHOLE)
+
+
+_PIECES = [
+    "https://",
+    "http:/",
+    "a.b",
+    ":80",
+    "/",
+    "{slug}",
+    "{id}",
+    "{channel}",
+    "{",
+    "}",
+    "?",
+    " ",
+]
+_PIECES += ["#", "@", "ü", "\n", "|", "~", "{sku}", "{{id}}"]
+
+
+@_EXAMPLES
+@given(pieces=st.lists(st.sampled_from(_PIECES), max_size=5))
+def test_any_product_url_is_refused_by_both_or_neither(api: Api, pieces: list[str]) -> None:
+    assert agree(api, "spec.tracking.products.url", "".join(["https://a", *pieces]))
+    assert agree(api, "spec.tracking.products.url", "".join(pieces))
+
+
+_CHOICES = _some(
+    naming=st.sampled_from(["Saleor", "Spec"]),
+    completedOn=st.sampled_from(["Created", "Confirmed", "FullyPaid"]),
+    identify=st.booleans(),
+    userId=st.sampled_from(["SaleorId", "Namespaced", "Email"]),
+    privacy=_some(
+        email=st.sampled_from(["Plain", "Hashed", "Omit"]),
+        name=st.sampled_from(["Omit", "Plain"]),
+        address=st.sampled_from(["Omit", "Plain"]),
+    ),
+)
+
+
+@_EXAMPLES
+@given(tracking=_CHOICES)
+def test_options_that_do_not_fit_together_are_refused_by_both_or_neither(
+    api: Api, tracking: dict[str, Any]
+) -> None:
+    assert agree(api, "spec.tracking", tracking)

@@ -105,7 +105,7 @@ def parse_spec(document: Any) -> Spec | Invalid:
         return Spec.model_validate({} if document is None else _without_nulls(document))
     except ValidationError as error:
         found = [
-            Violation(("spec", *each["loc"]), _message(each))
+            Violation(("spec", *_place(each["loc"])), _message(each))
             for each in error.errors(include_input=False, include_url=False)
         ]
         return Invalid(tuple(each for each in found if not _follows(each, found)))
@@ -124,10 +124,17 @@ def _follows(violation: Violation, others: Sequence[Violation]) -> bool:
     return any(len(other.path) > depth and other.path[:depth] == violation.path for other in others)
 
 
+def _place(found: Sequence[str | int]) -> Sequence[str | int]:
+    """Return the path of what was refused; pydantic marks a map's key where it is no value."""
+    return found[:-1] if found and found[-1] == "[key]" else found
+
+
 _WORDS = {
     "extra_forbidden": "is no field of this resource",
     "missing": "is missing",
     "model_type": "must be a mapping",
+    "dict_type": "must be a mapping",
+    "tuple_type": "must be a list",
     "bool_type": "must be true or false",
 }
 

@@ -14,7 +14,9 @@ not by a condition later; the cluster tests hold them together. Three things sha
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from saleor_segment_server.contract import Event
 from saleor_segment_server.contract.pipeline import ABSOLUTE_URL
+from saleor_segment_server.contract.tracking import CATEGORY, EVENT_NAME, PRODUCT_URL
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,12 @@ def _field(name: str, *rules: Rule, required: bool = True) -> tuple[Rule, ...]:
     return tuple(rule.at(name, required=required) for rule in rules)
 
 
+def _matching(pattern: str) -> str:
+    return "matches('{}')".format(pattern.replace("\\", r"\\"))
+
+
 def _matches(pattern: str) -> str:
-    return "self.matches('{}')".format(pattern.replace("\\", r"\\"))
+    return f"self.{_matching(pattern)}"
 
 
 def _absolute(example: str) -> Rule:
@@ -77,6 +83,36 @@ _SECRET_KEY = Rule(
 _METADATA_KEY = Rule(
     _matches("^[A-Za-z0-9_.:-]+$"),
     "must be a metadata key of letters, digits, _, ., : and -, as in segment_anonymous_id",
+)
+_EVENT_NAMED = Rule(
+    "self.all(event, event in [{}])".format(", ".join(f"'{event}'" for event in Event)),
+    "must have events of Saleor as its keys, as in ORDER_FULLY_PAID: Paid",
+)
+_EVENT_NAMES = Rule(
+    f"self.all(event, self[event].{_matching(EVENT_NAME)})",
+    "must have names without a space at either end, and without control characters",
+)
+_CATEGORIES = Rule(
+    f"self.all(name, name.{_matching(CATEGORY)} && size(name) <= 128"
+    f" && self[name].{_matching(CATEGORY)})",
+    "must have keys and values of 1 to 128 characters without spaces, as in Advertising: ads",
+)
+_SLUG = Rule(
+    _matches("^[a-zA-Z0-9_-]+$"),
+    "must be a slug: letters, digits, - and _, as in brand",
+)
+_SLUGS = Rule(
+    f"self.all(slug, slug.{_matching('^[a-zA-Z0-9_-]+$')})",
+    "must have slugs of channels: letters, digits, - and _, as in default-channel",
+)
+_PRODUCT_URL = Rule(
+    _matches(PRODUCT_URL),
+    "must be an absolute http or https URL with no other braces than {channel}, {slug} and {id}, "
+    "as in https://shop.example.com/{channel}/{slug}",
+)
+_PRODUCT = Rule(
+    "(self.contains('{slug}') || self.contains('{id}'))",
+    "must hold {slug} or {id}, which tell one product from another",
 )
 _AS_NAMED = "is immutable: delete this integration and create it anew with the right {}"
 
@@ -120,6 +156,36 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         *_field("name", _SECRET_NAME),
         *_field("key", _SECRET_KEY, required=False),
     ),
-    "spec.tracking": _field("anonymousIdKey", _METADATA_KEY, required=False),
+    "spec.tracking": (
+        *_field("anonymousIdKey", _METADATA_KEY, required=False),
+        *_field("names", _EVENT_NAMED, _EVENT_NAMES, required=False),
+        *_field("channels", _SLUGS, required=False),
+        Rule(
+            "!has(self.completedOn) || self.completedOn == 'Created' || self.naming == 'Spec'",
+            "must have naming: Spec beside it, whose Order Completed it chooses; or leave it out",
+            "completedOn",
+        ),
+        Rule(
+            "!has(self.identify) || !self.identify || self.privacy.email == 'Plain'"
+            " || self.privacy.name == 'Plain' || self.privacy.phone == 'Plain'"
+            " || self.privacy.address == 'Plain'",
+            "must have a trait to tell: let email, name, phone or address of privacy be Plain",
+            "identify",
+        ),
+        Rule(
+            "!has(self.userId) || self.userId != 'Email' || self.privacy.email != 'Omit'",
+            "must not be Email while privacy.email is Omit: let that be Plain or Hashed, or "
+            "choose SaleorId",
+            "userId",
+        ),
+    ),
+    "spec.tracking.consent": (
+        *_field("metadataKey", _METADATA_KEY),
+        *_field("categories", _CATEGORIES),
+    ),
+    "spec.tracking.products": (
+        *_field("url", _PRODUCT_URL, _PRODUCT, required=False),
+        *_field("brandAttribute", _SLUG, required=False),
+    ),
 }
 """The rules by the path of the object they are about."""

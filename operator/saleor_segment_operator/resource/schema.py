@@ -23,7 +23,16 @@ _OPEN: Mapping[str, Schema] = {
 """Words of which a newer operator knows more: no enum, or an older definition would refuse its
 status. The limits are those of ``metav1.Condition``."""
 
-_KEPT = ("format", "enum", "minLength", "maxLength", "minItems", "minimum")
+_KEPT = (
+    "format",
+    "enum",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "minimum",
+    "minProperties",
+    "maxProperties",
+)
 """Patterns are left to the rules: what the API server says of one helps nobody."""
 _MOST_CONDITIONS = 32
 
@@ -44,10 +53,13 @@ class _Conversion:
 
     def node(self, given: Schema, path: str) -> Schema:
         found = self._resolved(given)
-        schema = {"type": found["type"], "description": _text(found["description"])}
+        schema = {"type": found["type"]}
+        if "description" in found:  # values of a map, and of some lists, have none
+            schema["description"] = _text(found["description"])
         schema |= {key: found[key] for key in _KEPT if key in found}
         if self._defaults and found.get("default") is not None:
-            schema["default"] = found["default"]
+            # What is in an object has defaults of its own.
+            schema["default"] = {} if found["type"] == "object" else found["default"]
         if found["type"] == "integer":
             schema["format"] = "int64"
         if found["type"] == "object":
@@ -64,6 +76,8 @@ class _Conversion:
         return {**inner, **given}
 
     def _object(self, found: Schema, path: str) -> Schema:
+        if "properties" not in found:
+            return {"additionalProperties": self.node(_values(found), f"{path}{{}}")}
         properties = {
             name: self.node(each, f"{path}.{name}") for name, each in found["properties"].items()
         }
@@ -74,7 +88,8 @@ class _Conversion:
         items = self.node(found["items"], f"{path}[]")
         key = _KEYS.get(path)
         if key is None:
-            return {"x-kubernetes-list-type": "set", "maxItems": len(items["enum"]), "items": items}
+            most = found["maxItems"] if "maxItems" in found else len(items["enum"])
+            return {"x-kubernetes-list-type": "set", "maxItems": most, "items": items}
         values = items["properties"][key].get("enum", ())
         return {
             "x-kubernetes-list-type": "map",
@@ -82,6 +97,13 @@ class _Conversion:
             "maxItems": len(values) or _MOST_CONDITIONS,
             "items": items,
         }
+
+
+def _values(found: Schema) -> Schema:
+    """Return what every value of a map is; what its keys are is left to the rules."""
+    patterns = found.get("patternProperties")
+    values: Schema = next(iter(patterns.values())) if patterns else found["additionalProperties"]
+    return values
 
 
 def _checked(schema: Schema, path: str) -> Schema:
@@ -106,3 +128,5 @@ def paths(schema: Schema, path: str) -> Iterator[tuple[str, Schema]]:
         yield from paths(each, f"{path}.{name}")
     if "items" in schema:
         yield from paths(schema["items"], f"{path}[]")
+    if "additionalProperties" in schema:
+        yield from paths(schema["additionalProperties"], f"{path}{{}}")

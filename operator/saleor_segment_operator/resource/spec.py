@@ -68,15 +68,17 @@ class ManagedApp(Model):
     """An app that the operator creates, and deletes by ``deletionPolicy``."""
 
     credentials_secret_ref: CredentialsRef
-    """The Secret with email and password of a staff user of the shop. The user needs the
-    permissions MANAGE_APPS and MANAGE_ORDERS, and is used to create, adopt and delete the app."""
+    """The Secret with email and password of a staff user of the shop, who is used to create, adopt
+    and delete the app. The user needs the permission MANAGE_APPS and those that the events need,
+    which the app is given: MANAGE_ORDERS for those of orders."""
 
 
 class ExistingApp(Model):
     """An app that exists: the operator manages its own webhooks on it and nothing else."""
 
     token_secret_ref: TokenRef
-    """The Secret with the token of an active app that has the permission MANAGE_ORDERS."""
+    """The Secret with the token of an active app. It needs the permissions that the events need:
+    MANAGE_ORDERS for those of orders."""
 
 
 class AppSpec(Model):
@@ -164,11 +166,15 @@ class Spec(Model):
         Event.ORDER_FULLY_PAID,
         Event.ORDER_REFUNDED,
     )
-    """The events that are tracked, each once: all of ORDER_CREATED, ORDER_UPDATED,
-    ORDER_CANCELLED, ORDER_FULLY_PAID and ORDER_REFUNDED by default, or some of them. Each has a
-    webhook of its own in Saleor."""
+    """The events that are tracked, each once, and each with a webhook of its own in Saleor. By
+    default ORDER_CREATED, ORDER_UPDATED, ORDER_CANCELLED, ORDER_FULLY_PAID and ORDER_REFUNDED. Of
+    orders there are also ORDER_CONFIRMED, ORDER_PAID, ORDER_FULFILLED, ORDER_EXPIRED,
+    FULFILLMENT_CREATED and FULFILLMENT_CANCELED. CHECKOUT_CREATED, CHECKOUT_UPDATED and
+    CHECKOUT_FULLY_PAID need the permission MANAGE_CHECKOUTS, CUSTOMER_CREATED and CUSTOMER_UPDATED
+    need MANAGE_USERS, all others MANAGE_ORDERS."""
     tracking: Tracking = Tracking()
-    """How orders become Segment messages. Every default is the documented behaviour."""
+    """How orders become Segment messages. Every default is the documented behaviour; a change takes
+    effect on events that come after it."""
     suspend: Annotated[bool, Field(strict=True)] = False
     """Stop sending to Segment and change nothing in Saleor, while events are still accepted and
     kept. They are sent once it is false again."""

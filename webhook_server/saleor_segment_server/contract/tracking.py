@@ -149,7 +149,7 @@ def _product_url(text: str) -> str:
 class ProductOptions(Model):
     """What is said of products besides what every line holds."""
 
-    url: Annotated[str, AfterValidator(_product_url), Field(max_length=2048)] | None = None
+    url: Annotated[str, Field(max_length=2048), AfterValidator(_product_url)] | None = None
     """Address of a product's page, as in https://shop.example.com/{channel}/{slug}."""
     brand_attribute: Slug | None = None
     """Slug of the product attribute that holds the brand."""
@@ -200,7 +200,8 @@ class Tracking(Model):
     def _named(cls, completed_on: CompletedOn, info: ValidationInfo) -> CompletedOn:
         if completed_on is not CompletedOn.CREATED and info.data.get("naming") is Naming.SALEOR:
             raise ValueError(
-                "must have naming: Spec beside it, whose Order Completed it chooses; or leave it out"
+                "must have naming: Spec beside it, whose Order Completed it chooses; "
+                "or leave it out"
             )
         return completed_on
 
