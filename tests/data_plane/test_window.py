@@ -8,9 +8,9 @@ from saleor_segment_server.contract import Event
 from saleor_segment_server.delivery import Entry, accept_key
 from saleor_segment_server.forwarder.pace import Pace, Slots, set_within
 from saleor_segment_server.forwarder.taking import take_window
-from saleor_segment_server.forwarder.window import Ended, Window
+from saleor_segment_server.forwarder.window import Decoded, Ended, Window, decode
 from saleor_segment_server.journal import Limits, Pending, SqliteJournal
-from saleor_segment_server.mapping import OrderEvent, parse
+from saleor_segment_server.mapping import LedgerKeys, OrderEvent
 from tests.data_plane.mapping.shop import RefundedOrder
 from tests.data_plane.receiving import NOW, PIPELINE_ID, Clock, body, pipeline
 
@@ -33,7 +33,7 @@ def refunded(seq: int, *amounts: str) -> Pending:
 def window(*events: Pending) -> Window:
     opened = Window(pipeline(), {})
     for event in events:
-        opened.add(event, parse(event.event, event.body))
+        opened.add(event, decode(event, opened.pipeline))
     return opened
 
 
@@ -64,8 +64,10 @@ def test_an_event_of_two_batches_is_buried_for_what_the_first_refused() -> None:
     assert opened.finish(1, {0: "refused"}) == []
     first, second = opened.finish(3, {})
     assert (first.why, second.why) == ("refused", None)
-    assert first.outcome.change is not None
-    assert first.outcome.change.after.refunded == 30
+    (change,) = first.outcome.changes
+    assert change.before is None
+    assert change.after is not None
+    assert change.after.refunded == 30
 
 
 def test_only_events_with_messages_in_a_part_are_noted_as_tried_and_only_once() -> None:
@@ -84,8 +86,8 @@ def test_a_mapping_that_fails_unforeseen_tells_where_but_quotes_nothing() -> Non
             raise KeyError("secret")
 
     opened = Window(pipeline(), {})
-    event = OrderEvent(Event.ORDER_CREATED, b"{}", Broken(id="order-1"), None)
-    opened.add(created(1), event)
+    event = OrderEvent(Event.ORDER_CREATED, b"{}", None, Broken(id="order-1"))
+    opened.add(created(1), Decoded(event, LedgerKeys()))
     (ended,) = opened.finish(0, {})
     assert ended.item.unmappable == ended.why
     assert str(ended.why).startswith("mapping failed: KeyError at test_window.py:")

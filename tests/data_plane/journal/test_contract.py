@@ -141,10 +141,10 @@ async def test_dead_letters_are_listed_newest_first_of_one_pipeline_or_all(
 
 async def test_settling_again_changes_nothing(journal: SqliteJournal, clock: Clock) -> None:
     first, second = await stored(journal, 2)
-    once = [Outcome(first, change=LedgerChange("order", None, TEN)), Outcome(second, "refused")]
+    once = [Outcome(first, changes=(LedgerChange("order", None, TEN),)), Outcome(second, "refused")]
     await journal.settle(SHOP, once)
     later = LedgerRow(Decimal(99), 2)
-    await settle(journal, await stored(journal, 1), change=LedgerChange("order", TEN, later))
+    await settle(journal, await stored(journal, 1), changes=(LedgerChange("order", TEN, later),))
     before = journal.tallies()
     clock.now += 60
     await journal.settle(SHOP, once)
@@ -159,7 +159,7 @@ async def test_what_is_known_of_an_order_is_committed_with_its_event(
 ) -> None:
     async with store.open(clock=clock) as journal:
         (seq,) = await stored(journal, 1)
-        await settle(journal, [seq], change=LedgerChange("T3JkZXI6MQ==", None, TEN))
+        await settle(journal, [seq], changes=(LedgerChange("T3JkZXI6MQ==", None, TEN),))
     async with store.open(clock=clock) as journal:
         assert await journal.ledger(SHOP, {"T3JkZXI6MQ==", "unknown"}) == {"T3JkZXI6MQ==": TEN}
         assert await journal.ledger(OTHER, ["T3JkZXI6MQ=="]) == {}
@@ -173,7 +173,7 @@ async def test_changes_of_one_order_in_one_settling_follow_each_other(
     await journal.settle(
         SHOP,
         [
-            Outcome(seq, change=LedgerChange("order", before, after))
+            Outcome(seq, changes=(LedgerChange("order", before, after),))
             for seq, before, after in zip(await stored(journal, 3), rows, rows[1:], strict=False)
         ],
     )
@@ -283,7 +283,7 @@ async def test_the_ledger_is_forgotten_400_days_after_its_last_change(
     journal: SqliteJournal, clock: Clock
 ) -> None:
     for order in ("stays", "goes", "stays"):
-        await settle(journal, await stored(journal, 1), change=LedgerChange(order, None, TEN))
+        await settle(journal, await stored(journal, 1), changes=(LedgerChange(order, None, TEN),))
         clock.now += DAY
     clock.now += 398 * DAY + 1
     await journal.expire()
@@ -348,7 +348,7 @@ async def test_no_call_blocks_the_loop(store: SqliteFiles, clock: Clock) -> None
         async with store.open(clock=clock) as journal:
             ours = await stored(journal, 100)
             await journal.mark_tried(SHOP, ours)
-            await settle(journal, ours[:50], change=LedgerChange("order", None, TEN))
+            await settle(journal, ours[:50], changes=(LedgerChange("order", None, TEN),))
             await journal.ledger(SHOP, ["order"])
             await journal.bury_pending(SHOP, "integration_deleted")
             await journal.dead_letters()

@@ -174,7 +174,7 @@ class JournalMachine(RuleBasedStateMachine):
     ) -> Outcome:
         ended = shop.pending.pop(key)
         assert ended.body == pending.body
-        change = None
+        changes: tuple[LedgerChange, ...] = ()
         if end == "dead":
             shop.dead[key] = (ended, "refused")
             return Outcome(pending.seq, "refused")
@@ -182,9 +182,9 @@ class JournalMachine(RuleBasedStateMachine):
         shop.delivered += 1
         if end == "changed":
             order, after = data.draw(orders), data.draw(rows)
-            change = LedgerChange(order, shop.ledger.get(order), after)
+            changes = (LedgerChange(order, shop.ledger.get(order), after),)
             shop.ledger[order] = after
-        return Outcome(pending.seq, change=change)
+        return Outcome(pending.seq, changes=changes)
 
     @rule(pipeline=pipelines, data=st.data())
     def try_to_send(self, pipeline: str, data: st.DataObject) -> None:

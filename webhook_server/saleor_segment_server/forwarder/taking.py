@@ -1,14 +1,15 @@
-"""Taking a window from the journal: events, what is known of their orders, messages."""
+"""Taking a window from the journal: events, what is known of whom they are about, messages."""
 
 import asyncio
 import re
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 from saleor_segment_server.contract import Pipeline
-from saleor_segment_server.forwarder.window import Window, reason
+from saleor_segment_server.forwarder.window import Decoded, Window, decode
 from saleor_segment_server.journal import Pending, SqliteJournal
 from saleor_segment_server.ledger import LedgerRow
-from saleor_segment_server.mapping import OrderEvent, parse
+from saleor_segment_server.mapping import order_matters
 
 _ORDER_ID = re.compile(rb'"order": ?\{"id": ?"([!#-\[\]-~]+)"')
 """Where our subscriptions have an order's id: a guess that spares reads, never relied on."""
@@ -36,17 +37,35 @@ async def take_window(
     if not pending:
         return None
     ledger = _Ledger(journal, pipeline.id, later=previous.rows if previous else {})
-    await ledger.read({match[1].decode() for e in pending if (match := _ORDER_ID.search(e.body))})
+    await ledger.read(await _expected(pending, pipeline))
     window = Window(pipeline, ledger.rows)
     for place, event in enumerate(pending):
         if place % _CHUNK == _CHUNK - 1:
             await asyncio.sleep(0)
         # One at a time: with many decoded bodies alive the garbage collector doubles the cost.
-        parsed = _parse(event)
-        if isinstance(parsed, OrderEvent) and parsed.order_id is not None:
-            await ledger.read({parsed.order_id})
-        window.add(event, parsed)
+        decoded = decode(event, pipeline)
+        if isinstance(decoded, Decoded):
+            await ledger.read(decoded.keys.present())
+        window.add(event, decoded)
     return window
+
+
+async def _expected(pending: Sequence[Pending], pipeline: Pipeline) -> set[str]:
+    """Return keys that will be asked for, most likely all: one read is cheaper than many.
+
+    Whose event it is takes decoding: twice for each, then, but never many bodies alive at once.
+    """
+    tracking = pipeline.tracking
+    if not tracking.identify:
+        bodies = (e.body for e in pending if order_matters(e.event, tracking))
+        return {match[1].decode() for body in bodies if (match := _ORDER_ID.search(body))}
+    keys: set[str] = set()
+    for place, event in enumerate(pending):
+        if place % _CHUNK == _CHUNK - 1:
+            await asyncio.sleep(0)
+        decoded = decode(event, pipeline)
+        keys |= decoded.keys.present() if isinstance(decoded, Decoded) else set()
+    return keys
 
 
 async def newer_are_mappable(journal: SqliteJournal, pipeline: Pipeline, *, after: int) -> bool:
@@ -60,7 +79,7 @@ async def newer_are_mappable(journal: SqliteJournal, pipeline: Pipeline, *, afte
     for place, event in enumerate(pending):
         if place % _CHUNK == _CHUNK - 1:
             await asyncio.sleep(0)
-        window.add(event, _parse(event))
+        window.add(event, decode(event, pipeline))
     bad = sum(item.unmappable is not None for item in window.items)
     return len(pending) >= FEWEST_TO_JUDGE and bad <= len(pending) * TOLERATED_SHARE
 
@@ -78,18 +97,11 @@ class _Ledger:
         self._known: set[str] = set()
         self.rows: dict[str, LedgerRow] = {}
 
-    async def read(self, order_ids: AbstractSet[str]) -> None:
-        """Have the rows of these orders in ``rows``, where there are any."""
-        new = order_ids - self._known
+    async def read(self, keys: AbstractSet[str]) -> None:
+        """Have the rows under these keys in ``rows``, where there are any."""
+        new = keys - self._known
         if not new:
             return
         self.rows |= await self._journal.ledger(self._pipeline, new)
-        self.rows |= {order_id: self._later[order_id] for order_id in new & self._later.keys()}
+        self.rows |= {key: self._later[key] for key in new & self._later.keys()}
         self._known |= new
-
-
-def _parse(pending: Pending) -> OrderEvent | str:
-    try:
-        return parse(pending.event, pending.body)
-    except Exception as error:  # noqa: BLE001 - a mistake in it buries one event, not the shop
-        return reason(error)

@@ -4,13 +4,30 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from saleor_segment_server.contract import Pipeline
 from saleor_segment_server.errors import Unmappable
 from saleor_segment_server.journal import LedgerChange, Outcome, Pending
 from saleor_segment_server.ledger import LedgerRow
-from saleor_segment_server.mapping import OrderEvent, map_event
+from saleor_segment_server.mapping import LedgerKeys, Parsed, ledger_keys, map_event, parse
 from saleor_segment_server.message import Message
+
+
+class Decoded(NamedTuple):
+    """An event, and which rows of the ledger it is mapped with."""
+
+    parsed: Parsed
+    keys: LedgerKeys
+
+
+def decode(pending: Pending, pipeline: Pipeline) -> Decoded | str:
+    """Decode an event of this pipeline, or say why it cannot be."""
+    try:
+        parsed = parse(pending.event, pending.body)
+        return Decoded(parsed, ledger_keys(parsed, pipeline))
+    except Exception as error:  # noqa: BLE001 - a mistake in it buries one event, not the shop
+        return reason(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +37,7 @@ class Item:
     pending: Pending
     messages: range
     """The places of its messages in the window; empty: nothing is sent."""
-    change: LedgerChange | None = None
+    changes: tuple[LedgerChange, ...] = ()
     unmappable: str | None = None
     """Why it could not be mapped."""
 
@@ -38,7 +55,7 @@ class Ended:
     @property
     def outcome(self) -> Outcome:
         """What the journal is told."""
-        return Outcome(self.item.pending.seq, self.why, self.item.change)
+        return Outcome(self.item.pending.seq, self.why, self.item.changes)
 
 
 @dataclass
@@ -48,8 +65,8 @@ class Window:
     pipeline: Pipeline
     """The Pipeline they were mapped for; if it changes, they are mapped anew."""
     rows: dict[str, LedgerRow]
-    """What is known of their orders: at first once all earlier events are through, and as each is
-    added, once it is too."""
+    """What is known of their orders and customers, by key: at first once all earlier events are
+    through, and as each is added, once it is too."""
     items: list[Item] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
 
@@ -68,23 +85,37 @@ class Window:
         """How many of its events have not ended."""
         return len(self.items) - self._ended
 
-    def add(self, pending: Pending, parsed: OrderEvent | str) -> None:
-        """Map one more event, or take over why it could not be parsed."""
-        if isinstance(parsed, str):
-            self.items.append(Item(pending, self._places(0), unmappable=parsed))
+    def add(self, pending: Pending, decoded: Decoded | str) -> None:
+        """Map one more event, or take over why it could not be decoded."""
+        if isinstance(decoded, str):
+            self.items.append(Item(pending, self._places(0), unmappable=decoded))
             return
-        before = self.rows.get(parsed.order_id) if parsed.order_id else None
+        keys = decoded.keys
+        order, user = self._row(keys.order), self._row(keys.user)
         try:
-            mapped = map_event(parsed, self.pipeline, before)
+            mapped = map_event(decoded.parsed, self.pipeline, order, user=user)
         except Exception as error:  # noqa: BLE001 - a mistake in the mapping buries one event, not the shop
             self.items.append(Item(pending, self._places(0), unmappable=reason(error)))
             return
-        change = None
-        if mapped.ledger is not None and parsed.order_id:
-            change = LedgerChange(parsed.order_id, before, mapped.ledger)
-            self.rows[parsed.order_id] = mapped.ledger
-        self.items.append(Item(pending, self._places(len(mapped.messages)), change))
+        changes = (
+            *self._change(keys.order, order, mapped.ledger),
+            *self._change(keys.user, user, mapped.user),
+        )
+        self.items.append(Item(pending, self._places(len(mapped.messages)), changes))
         self.messages += mapped.messages
+
+    def _row(self, key: str | None) -> LedgerRow | None:
+        return None if key is None else self.rows.get(key)
+
+    def _change(
+        self, key: str | None, before: LedgerRow | None, after: LedgerRow | None
+    ) -> tuple[LedgerChange, ...]:
+        """Note what a row becomes; no key, no part in it."""
+        if key is None:
+            return ()
+        if after is not None:
+            self.rows[key] = after
+        return (LedgerChange(key, before, after),)
 
     def finish(self, decided: int, refused: Mapping[int, str]) -> list[Ended]:
         """Return the events that have ended and were not returned yet.

@@ -35,12 +35,14 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class LedgerChange:
-    """How mapping an event changed what is remembered of its order."""
+    """A row of the ledger that played a part in mapping an event, and how that changed it."""
 
-    order_id: str
+    key: str
+    """The order's id, or that of a customer's row."""
     before: LedgerRow | None
     """The row it was mapped with, kept beside the event so that a replay maps alike."""
-    after: LedgerRow
+    after: LedgerRow | None = None
+    """``None``: it is as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Outcome:
     seq: int
     why: str | None = None
     """The reason it became a dead letter; ``None``: it is settled."""
-    change: LedgerChange | None = None
+    changes: tuple[LedgerChange, ...] = ()
+    """The rows it was mapped with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ class SqliteJournal:
         await self._write(lambda store: store.mark_tried(pipeline, seqs, now=now))
 
     async def settle(self, pipeline: str, outcomes: Sequence[Outcome]) -> None:
-        """End events and commit with that what is now known of their orders.
+        """End events and commit with that what is now known of their orders and customers.
 
         Seqs that are not pending are left out, so it may be repeated.
         """
@@ -129,9 +129,9 @@ class SqliteJournal:
             lambda store: store.bury_pending(pipeline, why, until=until, limit=_CHUNK, now=now)
         )
 
-    async def ledger(self, pipeline: str, order_ids: Collection[str]) -> dict[str, LedgerRow]:
-        """Return what is remembered of those orders; unknown ones are absent."""
-        return await self._read(lambda store: store.ledger(pipeline, order_ids))
+    async def ledger(self, pipeline: str, keys: Collection[str]) -> dict[str, LedgerRow]:
+        """Return what is remembered under those keys; unknown ones are absent."""
+        return await self._read(lambda store: store.ledger(pipeline, keys))
 
     async def dead_letters(
         self, pipeline: str | None = None, *, limit: int = 100

@@ -216,11 +216,11 @@ class Store:
             self.tallies.buried(pipeline, len(seqs))
 
     def _remember(self, pipeline: str, outcomes: Sequence[Outcome], *, now: float) -> None:
-        changes = [(outcome.seq, outcome.change) for outcome in outcomes if outcome.change]
-        self._db.executemany(_KEEP_SNAPSHOT, [(_snapshot(change), seq) for seq, change in changes])
+        mapped_with = [(_snapshot(o.changes), o.seq) for o in outcomes if o.changes]
+        self._db.executemany(_KEEP_SNAPSHOT, mapped_with)
+        rows = [(c.key, c.after) for outcome in outcomes for c in outcome.changes if c.after]
         self._db.executemany(
-            _REMEMBER,
-            [(pipeline, c.order_id, c.after.to_json().decode(), now) for _, c in changes],
+            _REMEMBER, [(pipeline, key, row.to_json().decode(), now) for key, row in rows]
         )
 
     def bury_pending(self, pipeline: str, why: str, *, until: int, limit: int, now: float) -> int:
@@ -235,10 +235,10 @@ class Store:
         last: int = self._db.execute("SELECT coalesce(max(seq), 0) FROM event").fetchone()[0]
         return last
 
-    def ledger(self, pipeline: str, order_ids: Collection[str]) -> dict[str, LedgerRow]:
-        """Return what is remembered of those orders; unknown ones are absent."""
-        found = self._db.execute(_LEDGER, (pipeline, _json(list(order_ids)))).fetchall()
-        return {order_id: LedgerRow.from_json(row) for order_id, row in found}
+    def ledger(self, pipeline: str, keys: Collection[str]) -> dict[str, LedgerRow]:
+        """Return what is remembered under those keys; unknown ones are absent."""
+        found = self._db.execute(_LEDGER, (pipeline, _json(list(keys)))).fetchall()
+        return {key: LedgerRow.from_json(row) for key, row in found}
 
     def dead_letters(self, pipeline: str | None, *, limit: int) -> list[DeadLetter]:
         """Return dead letters, newest first."""
@@ -250,7 +250,7 @@ class Store:
         return self._db.execute(_EXPIRE_EVENTS, (before, limit)).rowcount
 
     def expire_ledger(self, *, before: float, limit: int) -> int:
-        """Forget orders whose ledger has not changed since then; return how many."""
+        """Forget rows of the ledger that have not changed since then; return how many."""
         return self._db.execute(_EXPIRE_LEDGER, (before, limit)).rowcount
 
 
@@ -258,5 +258,6 @@ def _json(values: Sequence[int] | Sequence[str]) -> str:
     return orjson.dumps(values).decode()
 
 
-def _snapshot(change: LedgerChange) -> str:
-    return "null" if change.before is None else change.before.to_json().decode()
+def _snapshot(changes: Sequence[LedgerChange]) -> str:
+    rows = {c.key: orjson.Fragment(c.before.to_json()) if c.before else None for c in changes}
+    return orjson.dumps(rows).decode()

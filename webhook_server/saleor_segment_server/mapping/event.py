@@ -1,4 +1,8 @@
-"""A delivered body as an order event: decoded once, then read by whoever needs it."""
+"""A delivered body as a typed event: decoded once, then read by whoever needs it.
+
+What an event is about has an id, or the body is unmappable. Where Saleor sent null instead, it was
+deleted before the payload was built, and there is nothing to send.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +13,7 @@ from typing import Any
 import orjson
 
 from saleor_segment_server.contract import Event
+from saleor_segment_server.contract.events import Subject
 from saleor_segment_server.errors import Unmappable
 from saleor_segment_server.mapping.fields import Fields, child, moment, text
 
@@ -16,38 +21,119 @@ _TYPE_NAMES: Mapping[Event, str] = MappingProxyType({event: event.type_name for 
 
 
 @dataclass(frozen=True, slots=True)
-class OrderEvent:
-    """What a delivery says of one order."""
+class Delivered:
+    """What every event has."""
 
     event: Event
     body: bytes
     """The delivery as it was received."""
-    order: Fields | None
-    """Saleor's ``Order``, which has an id; ``None`` where Saleor sent null."""
     issued_at: datetime | None
     """When Saleor built the payload, in UTC; ``None`` where the body was not asked for it."""
 
+
+@dataclass(frozen=True, slots=True)
+class NullEvent(Delivered):
+    """A delivery about something that is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEvent(Delivered):
+    """What a delivery says of one order."""
+
+    order: Fields
+    """Saleor's ``Order``; it has an id."""
+
     @property
-    def order_id(self) -> str | None:
-        """The order's global id; ``None``: there is nothing to send."""
-        return None if self.order is None else self.order["id"]
+    def subject_id(self) -> str:
+        """The global id of what the event is about."""
+        found: str = self.order["id"]
+        return found
 
 
-def parse(event: Event, body: bytes) -> OrderEvent:
+@dataclass(frozen=True, slots=True)
+class FulfillmentEvent(Delivered):
+    """What a delivery says of one parcel of an order."""
+
+    fulfillment: Fields
+    """Saleor's ``Fulfillment``; it has an id."""
+    order: Fields
+    """The order it is part of; it has an id."""
+
+    @property
+    def subject_id(self) -> str:
+        """The global id of what the event is about."""
+        found: str = self.fulfillment["id"]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutEvent(Delivered):
+    """What a delivery says of one checkout."""
+
+    checkout: Fields
+    """Saleor's ``Checkout``; it has an id."""
+
+    @property
+    def subject_id(self) -> str:
+        """The global id of what the event is about."""
+        found: str = self.checkout["id"]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerEvent(Delivered):
+    """What a delivery says of one customer's account."""
+
+    user: Fields
+    """Saleor's ``User``; it has an id."""
+
+    @property
+    def subject_id(self) -> str:
+        """The global id of what the event is about."""
+        found: str = self.user["id"]
+        return found
+
+
+Parsed = OrderEvent | FulfillmentEvent | CheckoutEvent | CustomerEvent | NullEvent
+"""A delivery, by what it is about."""
+
+
+def parse(event: Event, body: bytes) -> Parsed:
     """Decode the body of a delivery of ``event``.
 
     Raises:
-        Unmappable: It is not an order event; the message names the field, never its value.
+        Unmappable: It is no such event; the message names the field, never its value.
     """
     fields = _event_fields(event, _decoded(body))
     if text(fields, "__typename") not in {None, _TYPE_NAMES[event]}:
         raise Unmappable(f"__typename is not {_TYPE_NAMES[event]}")
-    if "order" not in fields:
-        raise Unmappable("order is missing: the webhook's subscription does not ask for it")
-    order = None if fields["order"] is None else child(fields, "order")
-    if order is not None and text(order, "id") is None:
-        raise Unmappable("order.id is missing")
-    return OrderEvent(event, body, order, moment(fields, "issuedAt"))
+    about = _subject(fields, event.subject.value)
+    issued_at = moment(fields, "issuedAt")
+    match event.subject:
+        case _ if about is None:
+            return NullEvent(event, body, issued_at)
+        case Subject.ORDER:
+            return OrderEvent(event, body, issued_at, about)
+        case Subject.CHECKOUT:
+            return CheckoutEvent(event, body, issued_at, about)
+        case Subject.CUSTOMER:
+            return CustomerEvent(event, body, issued_at, about)
+    order = _subject(fields, "order")
+    if order is None:
+        return NullEvent(event, body, issued_at)
+    return FulfillmentEvent(event, body, issued_at, about, order)
+
+
+def _subject(fields: Fields, name: str) -> Fields | None:
+    """Return the object that an event is about, which has an id; ``None``: Saleor sent null."""
+    if name not in fields:
+        raise Unmappable(f"{name} is missing: the webhook's subscription does not ask for it")
+    if fields[name] is None:
+        return None
+    about = child(fields, name)
+    if text(about, "id") is None:
+        raise Unmappable(f"{name}.id is missing")
+    return about
 
 
 def _decoded(body: bytes) -> Any:

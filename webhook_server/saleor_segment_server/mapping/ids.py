@@ -6,26 +6,38 @@ when two deliveries are one message.
 """
 
 import hashlib
-from typing import Literal
+from typing import Final, Literal
 
 from saleor_segment_server.contract import Event, Pipeline
-from saleor_segment_server.mapping.event import OrderEvent
+from saleor_segment_server.contract.tracking import Tracking
+from saleor_segment_server.mapping.names import completes
 
 Kind = Literal["track", "identify"]
 """Which call of Segment's a message is."""
 
-_ONCE_PER_ORDER = frozenset({Event.ORDER_CREATED})
+ONCE: Final = frozenset(
+    {
+        Event.ORDER_CREATED,
+        Event.ORDER_CONFIRMED,
+        Event.ORDER_EXPIRED,
+        Event.FULFILLMENT_CREATED,
+        Event.FULFILLMENT_CANCELED,
+        Event.CHECKOUT_CREATED,
+        Event.CUSTOMER_CREATED,
+    }
+)
+"""Events that happen to a thing once: its id is the object key, whatever a body says."""
 
 
-def order_key(order_event: OrderEvent) -> str:
-    """Return the object key of an order message.
+def object_key(event: Event, subject_id: str, body: bytes, tracking: Tracking) -> str:
+    """Return the object key of the message of any event but a refund.
 
-    An order is created once; it is updated, cancelled and paid as often as Saleor says so in a
-    body it has not sent before.
+    An order is created once, and completed once; it is updated, cancelled and paid as often as
+    Saleor says so in a body it has not sent before.
     """
-    if order_event.event in _ONCE_PER_ORDER and order_event.order_id is not None:
-        return order_event.order_id
-    return hashlib.sha256(order_event.body).hexdigest()
+    if event in ONCE or completes(event, tracking):
+        return subject_id
+    return hashlib.sha256(body).hexdigest()
 
 
 def message_id(

@@ -1,18 +1,19 @@
-"""From an order event to the messages Segment gets."""
+"""From an event to the messages Segment gets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from saleor_segment_server.contract import Event, Pipeline
+from saleor_segment_server.contract.tracking import Updates
 from saleor_segment_server.ledger import LedgerRow
-from saleor_segment_server.mapping.event import OrderEvent
-from saleor_segment_server.mapping.fields import Fields
-from saleor_segment_server.mapping.identity import identify
-from saleor_segment_server.mapping.ids import order_key
-from saleor_segment_server.mapping.names import message_name
-from saleor_segment_server.mapping.order import order_properties
-from saleor_segment_server.mapping.payload import track
-from saleor_segment_server.mapping.refund import refund_properties
+from saleor_segment_server.mapping.event import CustomerEvent, NullEvent, OrderEvent, Parsed
+from saleor_segment_server.mapping.ids import object_key
+from saleor_segment_server.mapping.names import completes
+from saleor_segment_server.mapping.selection import is_wanted
 from saleor_segment_server.mapping.settlement import settle
+from saleor_segment_server.mapping.telling import Telling
+from saleor_segment_server.mapping.traits import digest
+from saleor_segment_server.mapping.updates import told_hash
+from saleor_segment_server.mapping.whom import PersonalEvent, whom
 from saleor_segment_server.message import Message
 
 
@@ -24,56 +25,96 @@ class Mapped:
     """In the order they are to be sent; empty: nothing is sent, and the event is settled."""
     ledger: LedgerRow | None = None
     """The row of the order after it; ``None``: it is as it was."""
+    user: LedgerRow | None = None
+    """The row of the customer after it; ``None``: it is as it was."""
 
 
 def map_event(
-    parsed: OrderEvent, pipeline: Pipeline, ledger: LedgerRow | None, *, epoch: int = 0
+    parsed: Parsed,
+    pipeline: Pipeline,
+    ledger: LedgerRow | None,
+    *,
+    user: LedgerRow | None = None,
+    epoch: int = 0,
 ) -> Mapped:
-    """Map an event with what is remembered of its order.
+    """Map an event with what is remembered of its order and its customer.
 
     Args:
         parsed: The event.
         pipeline: The pipeline it came by.
-        ledger: The order's row as the events before this one left it; ``None``: there is none.
+        ledger: The order's row as the events before this one left it; ``None``: there is none, or
+            it plays no part by ``ledger_keys``.
+        user: The customer's row, likewise.
         epoch: Which replay of delivered events this is part of; 0: none.
 
     Raises:
         Unmappable: The body cannot become a message; the reason names the field.
     """
-    if parsed.order is None:
+    if isinstance(parsed, NullEvent) or not is_wanted(parsed, pipeline.tracking):
         return Mapped()
-    if parsed.event is Event.ORDER_REFUNDED:
-        return _map_refund(parsed, parsed.order, pipeline, ledger, epoch)
-    person = identify(parsed.order, pipeline)
-    properties = order_properties(parsed.order, person, pipeline)
-    key = order_key(parsed)
-    message = track(
-        parsed,
-        person,
-        properties,
-        pipeline=pipeline,
-        name=message_name(parsed.event, pipeline.tracking),
-        object_key=key,
-        epoch=epoch,
-    )
-    return Mapped((message,))
+    telling = Telling(parsed, whom(parsed, pipeline), pipeline, epoch)
+    if parsed.event is Event.ORDER_REFUNDED and isinstance(parsed, OrderEvent):
+        return _map_refund(parsed, telling, ledger, user)
+    if telling.person.withheld:
+        return Mapped()
+    if isinstance(parsed, CustomerEvent):
+        return _map_customer(parsed, telling, user)
+    if isinstance(parsed, OrderEvent):
+        return _map_order(parsed, telling, ledger, user)
+    key = _key(parsed, telling)
+    return _introduced(Mapped((telling.track(key),)), telling, user, key)
+
+
+def _map_order(
+    parsed: OrderEvent, telling: Telling, ledger: LedgerRow | None, user: LedgerRow | None
+) -> Mapped:
+    tracking = telling.pipeline.tracking
+    completing = completes(parsed.event, tracking)
+    if completing and ledger is not None and ledger.completed:
+        return Mapped()
+    key = _key(parsed, telling)
+    message = telling.track(key)
+    before = after = ledger or LedgerRow()
+    if completing:
+        after = replace(after, completed=True)
+    if tracking.updates is Updates.CHANGED:
+        after = replace(after, told=told_hash(message))
+        if parsed.event is Event.ORDER_UPDATED and after == before:
+            return Mapped()
+    mapped = Mapped((message,), None if after == before else after)
+    return _introduced(mapped, telling, user, key)
 
 
 def _map_refund(
-    parsed: OrderEvent, order: Fields, pipeline: Pipeline, ledger: LedgerRow | None, epoch: int
+    parsed: OrderEvent, telling: Telling, ledger: LedgerRow | None, user: LedgerRow | None
 ) -> Mapped:
-    refunds, after = settle(order, pipeline, ledger)
-    person = identify(order, pipeline)
-    messages = tuple(
-        track(
-            parsed,
-            person,
-            refund_properties(order, person, pipeline, refund),
-            pipeline=pipeline,
-            name=message_name(parsed.event, pipeline.tracking),
-            object_key=refund.key,
-            epoch=epoch,
-        )
-        for refund in refunds
-    )
-    return Mapped(messages, after)
+    """Map a refund; one that may not be told is settled all the same, or the next would tell it."""
+    refunds, after = settle(parsed.order, telling.pipeline, ledger)
+    if not refunds or telling.person.withheld:
+        return Mapped(ledger=after)
+    messages = tuple(telling.track_refund(parsed.order, refund) for refund in refunds)
+    return _introduced(Mapped(messages, after), telling, user, refunds[0].key)
+
+
+def _map_customer(parsed: CustomerEvent, telling: Telling, user: LedgerRow | None) -> Mapped:
+    traits = telling.person.traits
+    if not traits:
+        return Mapped()
+    message = telling.identify(_key(parsed, telling))
+    known = LedgerRow(traits=digest(traits)) if telling.pipeline.tracking.identify else None
+    return Mapped((message,), user=None if known == user else known)
+
+
+def _introduced(mapped: Mapped, telling: Telling, user: LedgerRow | None, key: str) -> Mapped:
+    """Put an identify before the messages, where that is wanted and the traits have changed."""
+    traits = telling.person.traits
+    if not (telling.pipeline.tracking.identify and traits):
+        return mapped
+    known = LedgerRow(traits=digest(traits))
+    if known == user:
+        return mapped
+    return replace(mapped, messages=(telling.identify(key), *mapped.messages), user=known)
+
+
+def _key(parsed: PersonalEvent, telling: Telling) -> str:
+    return object_key(parsed.event, parsed.subject_id, parsed.body, telling.pipeline.tracking)

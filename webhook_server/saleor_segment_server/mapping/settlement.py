@@ -16,12 +16,12 @@ the sums and may read them in between.
 So deliveries in any order, and doubled, add up to the total, unless a refund that was told of was
 taken back.
 
-An order without a row began with nothing refunded if it is no older than the pipeline. Of an older
-one, what the events since the pipeline began do not explain was refunded before; without any
+An order of which no refund is remembered began with none if it is no older than the pipeline. Of an
+older one, what the events since the pipeline began do not explain was refunded before; without any
 events nobody can tell, and the message says so.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -87,14 +87,15 @@ def settle(
     if total is None:
         raise Unmappable("totalRefunded is missing: the subscription does not ask for it")
     events = _events(order)
-    start = _Start(ledger) if ledger is not None else _start(order, pipeline, total, events or [])
+    start = _start(order, pipeline, total, events or [], ledger or LedgerRow())
     row = start.row
     if _is_old(row, total, events):
         return [], None
     new = [event for event in events or () if event.id not in row.seen]
     if total < row.refunded and not any(event.takes_back for event in new):
         total = row.refunded
-    after = LedgerRow(total, row.revision + 1, row.seen | {event.id for event in new})
+    seen = row.seen | {event.id for event in new}
+    after = replace(row, refunded=total, revision=row.revision + 1, seen=seen)
     return _refunds(order["id"], start, total, new), after
 
 
@@ -114,16 +115,20 @@ def _refunds(order_id: str, start: _Start, total: Decimal, new: list[_Event]) ->
     return [Refund(rise, key, cumulative=start.cumulative)]
 
 
-def _start(order: Fields, pipeline: Pipeline, total: Decimal, events: list[_Event]) -> _Start:
-    """Return what was refunded before the first delivery that is mapped."""
+def _start(
+    order: Fields, pipeline: Pipeline, total: Decimal, events: list[_Event], row: LedgerRow
+) -> _Start:
+    """Return what was refunded before this delivery: by the row, or before the first of them."""
+    if row.revision:
+        return _Start(row)
     created = moment(order, "created")
     if pipeline.since is None or (created is not None and not pipeline.is_newer_than(created)):
-        return _Start(LedgerRow())
+        return _Start(row)
     if not events:
-        return _Start(LedgerRow(), cumulative=True)
+        return _Start(row, cumulative=True)
     before = frozenset(e.id for e in events if e.at is not None and pipeline.is_newer_than(e.at))
     explained = sum((e.effect for e in events if e.id not in before), _ZERO)
-    return _Start(LedgerRow(max(total - explained, _ZERO), seen=before))
+    return _Start(replace(row, refunded=max(total - explained, _ZERO), seen=before))
 
 
 def _events(order: Fields) -> list[_Event] | None:

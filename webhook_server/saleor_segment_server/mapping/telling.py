@@ -1,0 +1,59 @@
+"""Making the messages of one event."""
+
+from typing import NamedTuple
+
+from saleor_segment_server.contract import Pipeline
+from saleor_segment_server.errors import Unmappable
+from saleor_segment_server.mapping.event import FulfillmentEvent, OrderEvent
+from saleor_segment_server.mapping.fields import Fields
+from saleor_segment_server.mapping.fulfillment import fulfillment_properties
+from saleor_segment_server.mapping.identity import Person
+from saleor_segment_server.mapping.names import message_name
+from saleor_segment_server.mapping.order import Properties, order_properties
+from saleor_segment_server.mapping.payload import identify_call, track
+from saleor_segment_server.mapping.refund import refund_properties
+from saleor_segment_server.mapping.settlement import Refund
+from saleor_segment_server.mapping.whom import PersonalEvent
+from saleor_segment_server.message import Message
+
+
+class Telling(NamedTuple):
+    """An event, and what every message of it has in common."""
+
+    parsed: PersonalEvent
+    person: Person
+    pipeline: Pipeline
+    epoch: int
+
+    def track(self, key: str) -> Message:
+        """Return the track call of an event that is no refund, under this object key."""
+        return self._track(self._properties(), key)
+
+    def track_refund(self, order: Fields, refund: Refund) -> Message:
+        """Return the track call of one refund."""
+        return self._track(refund_properties(order, self.person, self.pipeline, refund), refund.key)
+
+    def identify(self, key: str) -> Message:
+        """Return the identify call of the person, under this object key."""
+        return identify_call(
+            self.parsed, self.person, pipeline=self.pipeline, object_key=key, epoch=self.epoch
+        )
+
+    def _properties(self) -> Properties:
+        match self.parsed:
+            case OrderEvent():
+                return order_properties(self.parsed.order, self.person, self.pipeline)
+            case FulfillmentEvent(fulfillment=fulfillment, order=order):
+                return fulfillment_properties(fulfillment, order, self.person, self.pipeline)
+        raise Unmappable(f"{self.parsed.event} is not mapped yet")
+
+    def _track(self, properties: Properties, key: str) -> Message:
+        return track(
+            self.parsed,
+            self.person,
+            properties,
+            pipeline=self.pipeline,
+            name=message_name(self.parsed.event, self.pipeline.tracking),
+            object_key=key,
+            epoch=self.epoch,
+        )
