@@ -5,31 +5,12 @@ field that an app may not read becomes null without an error, so nothing beyond 
 for. What may not be sent is not asked for either, and so never stored.
 """
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Collection, Sequence
 
 from saleor_segment_server.contract.events import Event, Permission
+from saleor_segment_server.contract.selections import selections
 from saleor_segment_server.contract.tracking import CompletedOn, Tracking
-
-_ORDER = """\
-      id number status created checkoutId trackingClientId voucherCode
-      shippingMethodName collectionPointName userEmail
-      user { id email }
-      channel { id slug name }
-      metafields(keys: ["%(anonymous_id_key)s"])
-      total { gross { amount currency } net { amount currency } }
-      shippingPrice { gross { amount } net { amount } }
-      lines {
-        id quantity productName variantName productSku productVariantId voucherCode
-        totalPrice { gross { amount } net { amount } }
-        undiscountedTotalPrice { net { amount } }
-        thumbnail(size: 256, format: WEBP) { url }
-        variant { product { id slug category { name } } }
-      }"""
-
-_REFUND = """
-      totalRefunded { amount currency }
-      transactions { events { id type createdAt amount { amount } } }
-      grantedRefunds { lines { quantity orderLine { id } } transactionEvents { id } }"""
 
 _SUBSCRIPTION = """\
 subscription {
@@ -38,9 +19,7 @@ subscription {
     issuedAt
     recipient { id }
     ... on %(type)s {
-      order {
-%(selection)s
-      }
+%(fields)s
     }
   }
 }
@@ -64,10 +43,20 @@ def permissions(events: Sequence[Event]) -> tuple[Permission, ...]:
     return tuple(dict.fromkeys(event.permission for event in events))
 
 
-def subscription(event: Event, tracking: Tracking) -> str:
-    """Return the GraphQL subscription to register for ``event`` under these options."""
-    selection = _ORDER % {"anonymous_id_key": tracking.anonymous_id_key}
-    if event is Event.ORDER_REFUNDED:
-        selection += _REFUND
-    indented = "\n".join("  " + line for line in selection.splitlines())
-    return _SUBSCRIPTION % {"type": event.type_name, "selection": indented}
+def subscription(event: Event, tracking: Tracking, *, held: Collection[Permission] = ()) -> str:
+    """Return the GraphQL subscription to register for ``event`` under these options.
+
+    Args:
+        event: The event.
+        tracking: The options.
+        held: What the app holds besides the event's own permission. One that may read customers
+            is told whose a checkout is; another would be sent null.
+    """
+    asked = selections(event, tracking, reads_users=Permission.MANAGE_USERS in held)
+    fields = "\n".join(_field(name, selection) for name, selection in asked.items())
+    return _SUBSCRIPTION % {"type": event.type_name, "fields": fields}
+
+
+def _field(name: str, selection: str) -> str:
+    lines = "\n".join("  " + line for line in selection.splitlines())
+    return textwrap.indent(f"{name} {{\n{lines}\n}}", " " * 6)

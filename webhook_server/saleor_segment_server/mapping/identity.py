@@ -44,7 +44,7 @@ class Person(NamedTuple):
     consent: Mapping[str, bool] | None
     """What they agreed to by Segment's category; ``None``: nothing is said of consent."""
     withheld: bool
-    """Whether nothing may be sent of them: their consent is unknown."""
+    """Whether nothing may be sent of them: consent is unknown, or they are staff."""
 
 
 def identify(order: Fields, pipeline: Pipeline) -> Person:
@@ -58,12 +58,17 @@ def identify_checkout(checkout: Fields, pipeline: Pipeline) -> Person:
 
 
 def identify_customer(user: Fields, pipeline: Pipeline) -> Person:
-    """Tell who a customer with an account is; the account was made when it says so."""
+    """Tell who a customer with an account is.
+
+    Staff are no customers, though Saleor calls them so when they change their own account.
+    """
     email = _email(user, "email")
     told = email if pipeline.tracking.privacy.email is EmailPrivacy.PLAIN else None
     person_traits = traits(told, user, {}, pipeline.tracking, joined=True)
-    consent = consented(user, pipeline.tracking.consent)
-    return Person(_account_id(user, email, pipeline), None, told, None, person_traits, *consent)
+    preferences, withheld = consented(user, pipeline.tracking.consent)
+    user_id = _account_id(user, email, pipeline)
+    withheld = withheld or user.get("isStaff") is True
+    return Person(user_id, None, told, None, person_traits, preferences, withheld)
 
 
 def _buyer(subject: Fields, email_key: str, pipeline: Pipeline, *, knows_accounts: bool) -> Person:
