@@ -29,19 +29,21 @@ def fulfillment_properties(
             "fulfillment_id": text(fulfillment, "id"),
             "fulfillment_number": count(fulfillment, "fulfillmentOrder"),
             "fulfillment_status": text(fulfillment, "status"),
+            "fulfillment_created_at": text(fulfillment, "created"),
             "tracking_number": text(fulfillment, "trackingNumber"),
-            "products": _products(fulfillment),
+            "products": _products(fulfillment, pipeline, common["channel_slug"]),
         }
     )
 
 
-def _products(fulfillment: Fields) -> list[Product] | None:
+def _products(fulfillment: Fields, pipeline: Pipeline, channel: str | None) -> list[Product] | None:
     """Return the lines of the parcel, each as a product with the quantity in the parcel."""
     parts = children(fulfillment, "lines")
     if parts is None:
         return None
     lines = [child(part, "orderLine") for part in parts]
-    whole = products(lines, [line_amounts(line) for line in lines])
+    amounts = [line_amounts(line) for line in lines]
+    whole = products(lines, amounts, options=pipeline.tracking.products, channel=channel)
     return [
         present({**product, "quantity": count(part, "quantity")})
         for product, part in zip(whole, parts, strict=True)

@@ -33,7 +33,7 @@ def refund_properties(
             "currency": text(child(order, "totalRefunded"), "currency") or common["currency"],
             "total_refunded": number(money(order, "totalRefunded")),
             "refund_is_cumulative": True if refund.cumulative else None,
-            "products": _refunded_products(order, lines, refund),
+            "products": _refunded_products(order, lines, refund, pipeline),
             "lines": [_line(line) for line in lines],
         }
     )
@@ -50,9 +50,13 @@ def _line(line: Fields) -> dict[str, Any]:
     )
 
 
-def _refunded_products(order: Fields, lines: list[Fields], refund: Refund) -> list[Product]:
+def _refunded_products(
+    order: Fields, lines: list[Fields], refund: Refund, pipeline: Pipeline
+) -> list[Product]:
     """Return the lines that were granted, else all if this refund is the whole order, else none."""
-    every = products(lines, [line_amounts(line) for line in lines])
+    amounts = [line_amounts(line) for line in lines]
+    channel = text(child(order, "channel"), "slug")
+    every = products(lines, amounts, options=pipeline.tracking.products, channel=channel)
     granted = _granted_quantities(order, refund)
     if granted:
         return [

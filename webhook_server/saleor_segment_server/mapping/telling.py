@@ -3,8 +3,13 @@
 from typing import NamedTuple
 
 from saleor_segment_server.contract import Pipeline
-from saleor_segment_server.errors import Unmappable
-from saleor_segment_server.mapping.event import FulfillmentEvent, OrderEvent
+from saleor_segment_server.mapping.checkout import checkout_properties
+from saleor_segment_server.mapping.event import (
+    CheckoutEvent,
+    CustomerEvent,
+    FulfillmentEvent,
+    OrderEvent,
+)
 from saleor_segment_server.mapping.fields import Fields
 from saleor_segment_server.mapping.fulfillment import fulfillment_properties
 from saleor_segment_server.mapping.identity import Person
@@ -45,7 +50,10 @@ class Telling(NamedTuple):
                 return order_properties(self.parsed.order, self.person, self.pipeline)
             case FulfillmentEvent(fulfillment=fulfillment, order=order):
                 return fulfillment_properties(fulfillment, order, self.person, self.pipeline)
-        raise Unmappable(f"{self.parsed.event} is not mapped yet")
+            case CheckoutEvent(checkout=checkout):
+                return checkout_properties(checkout, self.person, self.pipeline)
+            case CustomerEvent():
+                raise AssertionError("a customer's event is an identify, which has no properties")
 
     def _track(self, properties: Properties, key: str) -> Message:
         return track(
