@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from saleor_segment_server.contract import Event, Pipeline
+from saleor_segment_server.contract.tracking import Tracking
 from saleor_segment_server.ledger import LedgerRow
 from saleor_segment_server.mapping import map_event, parse
 
@@ -26,6 +27,11 @@ PIPELINE = Pipeline.model_validate(
 )
 
 Json = dict[str, Any]
+
+
+def with_options(**tracking: Any) -> Pipeline:
+    """Return the pipeline with these options of ``spec.tracking``."""
+    return PIPELINE.model_copy(update={"tracking": Tracking.model_validate(tracking)})
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,25 @@
 import hashlib
 import json
 
+import pytest
+
 from saleor_segment_server.contract import Event
-from tests.data_plane.mapping.deliveries import PIPELINE, Json, message_of, messages_of
+from saleor_segment_server.contract.events import Subject
+from tests.data_plane.mapping.deliveries import (
+    PIPELINE,
+    Json,
+    message_of,
+    messages_of,
+    with_options,
+)
 from tests.data_plane.mapping.shop import Ledger, RefundedOrder
 
 SALT = "00112233445566778899aabbccddeeff"
 PIPELINE_ID = "5bcfe642-0000-4000-8000-000000000001"
 
 
-def _id(event: str, object_key: str, epoch: str = "0") -> str:
-    joined = f"{SALT}\n{epoch}\n{PIPELINE_ID}\n{event}\n{object_key}\ntrack"
+def _id(event: str, object_key: str, epoch: str = "0", kind: str = "track") -> str:
+    joined = f"{SALT}\n{epoch}\n{PIPELINE_ID}\n{event}\n{object_key}\n{kind}"
     return hashlib.sha256(joined.encode()).hexdigest()
 
 
@@ -32,12 +41,48 @@ def test_a_created_order_is_one_message_whatever_its_body_says() -> None:
     assert len(ids) == 1
 
 
-def test_other_events_are_keyed_by_their_body() -> None:
-    for event in (Event.ORDER_UPDATED, Event.ORDER_CANCELLED, Event.ORDER_FULLY_PAID):
-        raw = json.dumps(_body()).encode()
-        key = hashlib.sha256(raw).hexdigest()
-        assert message_of(event, raw)["messageId"] == _id(event.value, key)
-        assert message_of(event, raw + b" ")["messageId"] != _id(event.value, key)
+ONCE = {
+    Event.ORDER_CREATED,
+    Event.ORDER_CONFIRMED,
+    Event.ORDER_EXPIRED,
+    Event.FULFILLMENT_CREATED,
+    Event.FULFILLMENT_CANCELED,
+    Event.CHECKOUT_CREATED,
+    Event.CUSTOMER_CREATED,
+}
+
+
+@pytest.mark.parametrize("event", sorted(set(Event) - {Event.ORDER_REFUNDED}))
+def test_what_happens_once_is_keyed_by_its_id_and_the_rest_by_its_body(event: Event) -> None:
+    subject = {"id": "U3ViamVjdDox", "email": "a@example.net"}
+    raw = json.dumps({"order": {"id": "T3JkZXI6MQ=="}, event.subject.value: subject}).encode()
+    kind = "identify" if event.subject is Subject.CUSTOMER else "track"
+    for body in (raw, raw + b" "):
+        key = "U3ViamVjdDox" if event in ONCE else hashlib.sha256(body).hexdigest()
+        assert message_of(event, body)["messageId"] == _id(event.value, key, kind=kind)
+
+
+@pytest.mark.parametrize(
+    ("completed_on", "event"),
+    [
+        ("Created", Event.ORDER_CREATED),
+        ("Confirmed", Event.ORDER_CONFIRMED),
+        ("FullyPaid", Event.ORDER_FULLY_PAID),
+    ],
+)
+def test_order_completed_is_keyed_by_its_order(completed_on: str, event: Event) -> None:
+    pipeline = with_options(naming="Spec", completedOn=completed_on)
+    for number in ("1", "2"):
+        message = message_of(event, _body(number=number), pipeline)
+        assert message["event"] == "Order Completed"
+        assert message["messageId"] == _id(event.value, "T3JkZXI6MQ==")
+
+
+def test_an_identify_has_the_key_of_the_message_it_goes_before() -> None:
+    body = _body(userEmail="buyer@example.net")
+    (identify, track), _ = messages_of(Event.ORDER_CREATED, body, None, with_options(identify=True))
+    assert identify["messageId"] == _id("ORDER_CREATED", "T3JkZXI6MQ==", kind="identify")
+    assert track["messageId"] == _id("ORDER_CREATED", "T3JkZXI6MQ==")
 
 
 def test_a_refund_is_keyed_by_its_event() -> None:

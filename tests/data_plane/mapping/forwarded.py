@@ -1,0 +1,37 @@
+"""Maps delivery after delivery with what is remembered, as the forwarder does, in memory."""
+
+import json
+from dataclasses import dataclass, field
+
+from saleor_segment_server.contract import Event, Pipeline
+from saleor_segment_server.ledger import LedgerRow
+from saleor_segment_server.mapping import ledger_keys, map_event, parse
+from tests.data_plane.mapping.deliveries import PIPELINE, Json
+
+
+@dataclass
+class Forwarded:
+    """A pipeline, and what its events became."""
+
+    pipeline: Pipeline = PIPELINE
+    rows: dict[str, LedgerRow] = field(default_factory=dict)
+    sent: list[Json] = field(default_factory=list)
+
+    def take(self, event: Event, body: bytes | Json) -> list[Json]:
+        """Map one delivery; return its messages, decoded."""
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        parsed = parse(event, raw)
+        keys = ledger_keys(parsed, self.pipeline)
+        order, user = (self.rows.get(key) if key else None for key in keys)
+        mapped = map_event(parsed, self.pipeline, order, user=user)
+        for key, row in zip(keys, (mapped.ledger, mapped.user), strict=True):
+            if row is not None:
+                assert key is not None, "a row changed that plays no part"
+                self.rows[key] = LedgerRow.from_json(row.to_json())
+        messages = [json.loads(message.payload) for message in mapped.messages]
+        self.sent += messages
+        return messages
+
+    def names(self, event: Event, body: bytes | Json) -> list[str]:
+        """Map one delivery; return what its messages are called, or their type."""
+        return [message.get("event", message["type"]) for message in self.take(event, body)]
