@@ -16,11 +16,9 @@ from saleor_segment_server.mapping.money import LineAmounts, order_totals
 from saleor_segment_server.mapping.order import Properties
 from saleor_segment_server.mapping.products import products
 
-_WITHOUT_DECIMALS = frozenset(
-    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI")
-    + ("VND", "VUV", "XAF", "XOF", "XPF")
-)
-_THREE_DECIMALS = frozenset({"BHD", "JOD", "KWD", "LYD", "OMR", "TND"})
+_NO_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_THREE_DECIMALS = "BHD JOD KWD LYD OMR TND"
+_DECIMALS = dict.fromkeys(_NO_DECIMALS.split(), 0) | dict.fromkeys(_THREE_DECIMALS.split(), 3)
 _LISTED = "undiscountedTotalPrice"
 
 
@@ -86,12 +84,13 @@ def _amounts(line: Fields, checkout: Fields, currency: str | None) -> LineAmount
     with_tax = child(child(checkout, "channel"), "taxConfiguration").get("pricesEnteredWithTax")
     if gross is None or net is None or listed is None or type(with_tax) is not bool:
         return LineAmounts(gross, net, None)
-    if with_tax and gross <= 0:
+    if with_tax and (gross <= 0 or not 0 <= net <= gross):
         return LineAmounts(gross, net, net if listed == 0 else None)
     untaxed = _rounded(listed * net / gross, currency) if with_tax else listed
     return LineAmounts(gross, net, max(net, untaxed))
 
 
 def _rounded(amount: Decimal, currency: str | None) -> Decimal:
-    decimals = 0 if currency in _WITHOUT_DECIMALS else 3 if currency in _THREE_DECIMALS else 2
+    """Round as Saleor does, to the smallest coin; few currencies have not two decimals."""
+    decimals = 2 if currency is None else _DECIMALS.get(currency, 2)
     return amount.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
