@@ -10,7 +10,6 @@ import structlog
 
 from saleor_segment_operator.errors import Blocked, Unavailable
 from saleor_segment_operator.reconcile import actions as do
-from saleor_segment_operator.reconcile.app import PERMISSION
 from saleor_segment_operator.reconcile.moment import Clock, moment
 from saleor_segment_operator.reconcile.ports import AppRecord, Integrations, Pipelines, Secrets
 from saleor_segment_operator.reconcile.state import Desired, Observed, Problem
@@ -170,6 +169,8 @@ class Actor:
         match action:
             case do.AdoptApp(app_id):
                 await shop.adopt_app(stage.staff, app_id, uid=stage.integration.uid)
+            case do.GrantPermissions(app_id, permissions):
+                await shop.grant(stage.staff, app_id, permissions=permissions)
             case do.DeleteApp(app_id):
                 await shop.delete_app(stage.staff, app_id)
             case do.CreateWebhook(draft):
@@ -193,7 +194,7 @@ class Actor:
             name=desired.app_name,
             marker=desired.marker,
             uid=desired.uid,
-            permissions=(PERMISSION,),
+            permissions=desired.permissions,
         )
         await self._step("StoreToken")
         await self._secrets.put_app(uid, AppRecord(app_id=app.id, token=token), of=key)

@@ -33,6 +33,14 @@ class AdoptApp:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantPermissions:
+    """Let the app have these permissions and no others."""
+
+    app_id: str
+    permissions: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class CreateWebhook:
     """Create a webhook, not enabled yet."""
 
@@ -98,7 +106,15 @@ class Release:
 
 OurAction = Hold | PublishPipeline | Bury | ForgetPipeline | ForgetApp | Release
 """What changes our own state and the servers'."""
-SaleorAction = AdoptApp | CreateWebhook | UpdateWebhook | SwitchWebhooks | DeleteWebhook | DeleteApp
+SaleorAction = (
+    AdoptApp
+    | GrantPermissions
+    | CreateWebhook
+    | UpdateWebhook
+    | SwitchWebhooks
+    | DeleteWebhook
+    | DeleteApp
+)
 """What changes Saleor."""
 Action = OurAction | SaleorAction | RegisterApp | RenewToken
 """All there is; the last two change both sides, step by step."""

@@ -1,14 +1,14 @@
 """Which app in Saleor stands for an integration: the rules that keep it from having two."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from saleor_segment_operator.reconcile.state import Desired, Observed, Problem
 from saleor_segment_operator.resource import Reason
 from saleor_segment_operator.saleor import App
+from saleor_segment_server.contract import Permission
 
-PERMISSION = "MANAGE_ORDERS"
-"""What an app needs for Saleor to send it order events."""
 SEARCH = timedelta(seconds=60)
 """How long Saleor is searched for an app whose creation was interrupted."""
 
@@ -18,6 +18,15 @@ class Registered:
     """We hold a token of the app, and Saleor accepts it."""
 
     app: App
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """The app is ours, and lacks what the staff user may give it."""
+
+    app: App
+    permissions: tuple[Permission, ...]
+    """Without these Saleor sends it some events not at all, and does not say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,7 @@ class Absent:
     """There is none, for certain."""
 
 
-AppState = Registered | Adoptable | Searching | Absent | Problem
+AppState = Registered | Lacking | Adoptable | Searching | Absent | Problem
 
 
 def judge(desired: Desired, seen: Observed, now: datetime) -> AppState:
@@ -68,10 +77,24 @@ def ours(desired: Desired, seen: Observed) -> tuple[App, ...]:
 def _with_token(desired: Desired, seen: Observed, app: App) -> AppState:
     if desired.managed and app.uid in seen.others:
         return _owned_by_another(app)
-    if PERMISSION not in app.permissions:
-        message = f'App "{app.name}" lacks {PERMISSION}: grant it in the dashboard.'
-        return Problem(Reason.PERMISSION_MISSING, message)
-    return Registered(app)
+    lacking = tuple(each for each in desired.permissions if each not in app.permissions)
+    if not lacking:
+        return Registered(app)
+    if desired.managed and seen.credentials is None:
+        return Lacking(app, lacking)
+    return _without_permission(desired, app, lacking)
+
+
+def _without_permission(desired: Desired, app: App, lacking: Sequence[Permission]) -> Problem:
+    events = ", ".join(event for event in desired.events if event.permission in lacking)
+    remedy = (
+        "it is given that once CredentialsValid holds"
+        if desired.managed
+        else "grant it in the dashboard, or leave them out of spec.events"
+    )
+    names = " and ".join(lacking)
+    message = f'App "{app.name}" lacks {names}, without which Saleor sends no {events}: {remedy}.'
+    return Problem(Reason.PERMISSION_MISSING, message)
 
 
 def _without_token(desired: Desired, seen: Observed, now: datetime) -> AppState:

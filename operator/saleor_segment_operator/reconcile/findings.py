@@ -99,11 +99,20 @@ def _app(desired: Desired, seen: Observed, plan: Plan) -> Finding:
             return _trouble(name, problem)
         case _ if desired.spec.suspend:
             return Finding(name, _FALSE, Reason.SUSPENDED, "Nothing is changed while suspended.")
+        case _:
+            return Finding(name, _FALSE, *_under_way(plan.app))
+
+
+def _under_way(app: apps.AppState) -> tuple[Reason, str]:
+    match app:
+        case apps.Lacking(found, permissions):
+            message = f'App "{found.name}" is being given {" and ".join(permissions)}.'
+            return Reason.PERMISSION_MISSING, message
         case apps.Searching(seconds):
             message = f"Creating it was interrupted: Saleor is searched for {seconds:.0f} s more."
-            return Finding(name, _FALSE, Reason.CREATE_PENDING, message)
+            return Reason.CREATE_PENDING, message
         case _:
-            return Finding(name, _FALSE, Reason.CREATING, "The app is being created.")
+            return Reason.CREATING, "The app is being created."
 
 
 def _pipeline(seen: Observed, plan: Plan) -> Finding:

@@ -4,7 +4,7 @@ A plan holds all that can be done now. What depends on its results is planned by
 which sees them: nothing plans twice in a pass.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from saleor_segment_operator.reconcile.actions import (
     AdoptApp,
     CreateWebhook,
     DeleteWebhook,
+    GrantPermissions,
     Hold,
     Lane,
     PublishPipeline,
@@ -160,6 +161,9 @@ def _app_lane(desired: Desired, seen: Observed, app: apps.AppState) -> Iterator[
             action, announcement = RegisterApp(), _created(desired, seen)
         case apps.Adoptable(found, ours):
             action, announcement = RenewToken(found.id), _renewed(found.name, ours=ours)
+        case apps.Lacking(found, lacking):
+            wanted = found.permissions | set(lacking)
+            action, announcement = GrantPermissions(found.id, wanted), _granted(found, lacking)
         case apps.Registered(found) if _is_unmarked(desired, seen, found):
             action = AdoptApp(found.id)
         case _:
@@ -185,6 +189,11 @@ def _renewed(name: str, *, ours: bool) -> Announcement:
         return Announcement("Normal", Reason.APP_TOKEN_CREATED, message)
     message = f'App "{name}", left by a former integration of this name, is used again.'
     return Announcement("Normal", Reason.APP_ADOPTED, message)
+
+
+def _granted(app: App, permissions: Sequence[str]) -> Announcement:
+    message = f'App "{app.name}" was given {" and ".join(permissions)}, which its events need.'
+    return Announcement("Normal", Reason.PERMISSIONS_GRANTED, message)
 
 
 def _webhook_lanes(

@@ -14,10 +14,14 @@ from saleor_segment_operator.resource import Integration, Key, Reason, Spec
 from saleor_segment_operator.saleor import App, StaffCredentials, Version, WebhookDraft
 from saleor_segment_operator.servers import Totals
 from saleor_segment_server.contract import (
+    Event,
+    Permission,
     Pipeline,
     PipelineState,
     SaleorSource,
     SegmentTarget,
+    permissions,
+    subscribed,
     subscription,
 )
 from saleor_segment_server.outbound.write_key import WriteKeyVerdict
@@ -121,6 +125,16 @@ class Desired:
         return f"Secret {self.namespace}/{app.managed.credentials_secret_ref.name}"
 
     @property
+    def events(self) -> tuple[Event, ...]:
+        """What Saleor is to tell: the events of the spec, and what its options need besides."""
+        return subscribed(self.spec.events, self.spec.tracking)
+
+    @property
+    def permissions(self) -> tuple[Permission, ...]:
+        """What the app must hold to be sent them."""
+        return permissions(self.events)
+
+    @property
     def drafts(self) -> tuple[WebhookDraft, ...]:
         """The webhooks that should be, one per event."""
         return tuple(
@@ -131,7 +145,7 @@ class Desired:
                 target_url=f"{self.webhook_url}/{event}",
                 query=subscription(event, self.spec.tracking),
             )
-            for event in self.spec.events
+            for event in self.events
         )
 
     def pipeline(
@@ -153,7 +167,7 @@ class Desired:
                 jwks=None if jwks is None else dict(jwks),
                 app_ids=app_ids,
             ),
-            events=self.spec.events,
+            events=self.events,
             segment=SegmentTarget(
                 endpoint=self.spec.segment.base_url,
                 write_key=None if write_key is None else SecretStr(write_key.value),

@@ -26,7 +26,8 @@ class ConditionType(StrEnum):
     CREDENTIALS_VALID = "CredentialsValid"
     """Saleor accepts what the Secret of ``spec.saleor.app`` holds."""
     APP_REGISTERED = "AppRegistered"
-    """An app stands for this integration in Saleor, active and with the permission it needs."""
+    """An app stands for this integration in Saleor, active and with the permissions that its
+    events need."""
     PIPELINE_SYNCED = "PipelineSynced"
     """Every ready server holds the Pipeline as it should be now."""
     WEBHOOKS_ENABLED = "WebhooksEnabled"

@@ -13,7 +13,7 @@ class Reason(StrEnum):
     CREDENTIALS_ACCEPTED = "CredentialsAccepted"
     """Saleor accepted the login or the token. Nothing to do."""
     APP_REGISTERED = "AppRegistered"
-    """The app exists in Saleor, active, with MANAGE_ORDERS. Nothing to do."""
+    """The app exists in Saleor, active, with the permissions its events need. Nothing to do."""
     PIPELINE_HELD = "PipelineHeld"
     """Every ready server holds the Pipeline. Nothing to do."""
     WEBHOOKS_ENABLED = "WebhooksEnabled"
@@ -120,6 +120,8 @@ class Reason(StrEnum):
     """An app was created in Saleor."""
     APP_TOKEN_CREATED = "AppTokenCreated"  # noqa: S105 - a reason
     """The app's token was lost, and a new one made."""
+    PERMISSIONS_GRANTED = "PermissionsGranted"
+    """The app lacked permissions that its events need, and was given them."""
     OWNED_BY_ANOTHER = "OwnedByAnother"
     """The app in Saleor belongs to another living integration: delete that one or rename this."""
 

@@ -40,7 +40,10 @@ def refusal(refused: MutationRefused, api_url: str) -> Blocked | Unavailable:
     where = f"in Saleor at {api_url}"
     if refused.permissions:
         names = " and ".join(refused.permissions)
-        message = f"The staff user lacks {names} {where}, so it cannot give it to an app: grant it."
+        message = (
+            f"The staff user lacks {names} {where}, so it cannot give it to an app: grant it to "
+            "the user through a permission group, or leave out of spec.events what needs it."
+        )
         return Blocked(Reason.PERMISSION_MISSING, message)
     if "OUT_OF_SCOPE_APP" in refused.codes:
         message = (

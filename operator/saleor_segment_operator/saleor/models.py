@@ -11,7 +11,7 @@ from saleor_segment_server.contract import Event
 
 @dataclass(frozen=True, slots=True)
 class StaffCredentials:
-    """The login of a staff user with MANAGE_APPS and MANAGE_ORDERS."""
+    """The login of a staff user with MANAGE_APPS and all that an app is to be given."""
 
     email: str = field(repr=False)
     password: str = field(repr=False)

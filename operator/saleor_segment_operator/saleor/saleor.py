@@ -1,6 +1,6 @@
 """Saleor's admin API, as far as we use it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -151,6 +151,13 @@ class Saleor:
         """Write into an app which integration it is for."""
         variables = {"id": app_id, "metadata": apps.metadata(uid)}
         await self._manage(staff, documents.MARK_APP, variables, _checked("updateMetadata"))
+
+    async def grant(
+        self, staff: StaffCredentials, app_id: str, *, permissions: Iterable[str]
+    ) -> None:
+        """Let an app have these permissions and no others; the staff user must hold them all."""
+        variables = {"id": app_id, "input": {"permissions": sorted(permissions)}}
+        await self._manage(staff, documents.GRANT_PERMISSIONS, variables, _checked("appUpdate"))
 
     async def create_token(self, staff: StaffCredentials, app_id: str, *, name: str) -> str:
         """Make another token for an app, and return it; those it has go on to work."""

@@ -17,6 +17,7 @@ from tests.control_plane.reconcile.harness import (
 )
 from tests.ports.memory import INSTALLATION
 
+DEFAULT = tuple(Event)[:5]
 MANAGED_STEPS = [
     "Hold",
     "NoteCreation",
@@ -54,7 +55,7 @@ async def test_a_managed_app_is_created_and_everything_else_made_for_it(
 async def test_every_event_gets_one_enabled_webhook(world: World, process: Process) -> None:
     integration = world.integrations.apply(KEY, world.spec())
     await process.work()
-    for event, webhook in zip(Event, world.webhooks(), strict=True):
+    for event, webhook in zip(DEFAULT, world.webhooks(), strict=True):
         assert webhook.events == (event,)
         assert webhook.identifier == webhook.name == f"{MARKER}/{event}"
         assert webhook.target_url == f"{PUBLIC_URL}/webhooks/{integration.uid}/{event}"
@@ -87,7 +88,7 @@ async def test_the_status_tells_what_was_made(world: World, process: Process) ->
     assert status.webhook_url == f"{PUBLIC_URL}/webhooks/{integration.uid}"
     assert (status.saleor.version, status.saleor.app_id) == ("3.23.28", world.app.id)
     assert [(each.event, each.id, each.active) for each in status.saleor.webhooks] == [
-        (event, webhook.id, True) for event, webhook in zip(Event, world.webhooks(), strict=True)
+        (event, webhook.id, True) for event, webhook in zip(DEFAULT, world.webhooks(), strict=True)
     ]
     assert status.segment.endpoint == "https://api.segment.io"
     assert "key-one" not in str(status.document())

@@ -179,17 +179,6 @@ async def test_webhooks_of_others_on_the_app_are_left_alone(world: World, proces
     assert world.steps == []
 
 
-async def test_a_permission_taken_from_the_app_is_told(world: World, process: Process) -> None:
-    world.integrations.apply(KEY, world.spec())
-    await process.work()
-    world.app.permissions = ()
-    await process.work()
-    assert world.says(ConditionType.APP_REGISTERED) == ("False", Reason.PERMISSION_MISSING)
-    world.app.permissions = ("MANAGE_ORDERS",)
-    await process.work()
-    assert world.is_ready
-
-
 async def test_an_app_deactivated_by_hand_is_told_and_left_so(
     world: World, process: Process
 ) -> None:

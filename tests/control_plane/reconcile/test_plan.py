@@ -3,7 +3,7 @@
 The world here is a model, not the adapters: Hypothesis starts it anywhere.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -20,7 +20,7 @@ from saleor_segment_operator.reconcile.state import Desired, Observed, WriteKey
 from saleor_segment_operator.resource import Integration, Key, Spec
 from saleor_segment_operator.saleor import App, StaffCredentials, Version, Webhook, WebhookDraft
 from saleor_segment_operator.servers import Totals
-from saleor_segment_server.contract import Event, Pipeline, PipelineState
+from saleor_segment_server.contract import Event, Permission, Pipeline, PipelineState
 from saleor_segment_server.outbound.write_key import WriteKeyVerdict
 from tests.ports.memory import INSTALLATION
 
@@ -31,8 +31,9 @@ GONE_UID = "5bcfe642-0000-4000-8000-000000000003"
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SHOP = "https://shop.example.com/graphql/"
 STEADY = settings(deadline=None, derandomize=True)
-PASSES = 9
-"""One each for: hold, search, app, token, mark, webhooks and Pipeline, held, enable, done."""
+PASSES = 10
+"""One each for: hold, search, app, token, permissions, mark, webhooks and Pipeline, held, enable,
+done."""
 
 
 def desired_of(spec: Spec) -> Desired:
@@ -123,13 +124,17 @@ class World:
             case do.RegisterApp():
                 self.created.append("app")
                 app_id = self.number()
-                self.apps[app_id] = app(app_id, identifier=MARKER, uid=UID)
+                given = self.desired.permissions
+                self.apps[app_id] = app(app_id, identifier=MARKER, uid=UID, permissions=given)
                 self.keep_token(app_id)
             case do.RenewToken(app_id):
                 self.created.append("token")
                 self.keep_token(app_id)
             case do.AdoptApp(app_id):
                 self.apps[app_id] = replace(self.apps[app_id], uid=UID)
+            case do.GrantPermissions(app_id, permissions):
+                assert permissions > self.apps[app_id].permissions
+                self.apps[app_id] = replace(self.apps[app_id], permissions=permissions)
             case do.CreateWebhook(draft):
                 self.created.append("webhook")
                 self.change(seen, (*hooks(self, seen), webhook(self.number(), draft, active=False)))
@@ -196,13 +201,15 @@ def hooks(world: World, seen: Observed) -> tuple[Webhook, ...]:
     return world.apps[seen.app.id].webhooks
 
 
-def app(app_id: str, *, identifier: str, uid: str | None, active: bool = True) -> App:
+def app(
+    app_id: str, *, identifier: str, uid: str | None, permissions: Iterable[str] = Permission
+) -> App:
     return App(
         id=app_id,
         name="Segment",
         identifier=identifier,
-        is_active=active,
-        permissions=frozenset({apps.PERMISSION}),
+        is_active=True,
+        permissions=frozenset(map(str, permissions)),
         uid=uid,
     )
 
@@ -245,12 +252,14 @@ any_webhook = st.builds(
     has_secret=st.booleans(),
 )
 any_app = st.builds(
-    lambda app_id, identifier, uid, webhooks: replace(
-        app(app_id, identifier=identifier, uid=uid), webhooks=tuple(webhooks)
+    lambda app_id, identifier, uid, permissions, webhooks: replace(
+        app(app_id, identifier=identifier, uid=uid, permissions=permissions),
+        webhooks=tuple(webhooks),
     ),
     st.uuids().map(str),
     st.sampled_from([MARKER, f"{MARKER}-2", "theirs"]),
     st.sampled_from([None, UID, GONE_UID]),
+    st.frozensets(st.sampled_from([*Permission, "MANAGE_PRODUCTS"])),
     st.lists(any_webhook, max_size=8),
 )
 any_apps = st.lists(any_app, max_size=4, unique_by=lambda each: each.id)
@@ -329,6 +338,7 @@ def test_any_world_becomes_what_should_be_in_a_few_passes(world: World) -> None:
     assert planned.webhooks.in_place
     assert planned.webhooks.disabled == ()
     assert {event for event, _ in planned.webhooks.kept} == set(world.desired.spec.events)
+    assert planned.app.app.permissions >= {each.permission for each in world.desired.spec.events}
     assert world.pipeline is not None
     assert world.pipeline.state is PipelineState.ACTIVE
     assert world.pipeline.saleor.app_ids == (planned.app.app.id,)

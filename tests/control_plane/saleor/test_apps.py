@@ -156,6 +156,35 @@ async def test_the_permission_that_the_staff_user_lacks_is_named(
     assert f"lacks {missing}" in str(caught.value)
 
 
+async def test_an_app_is_given_more_by_a_staff_user_who_may_give_it(
+    every: SaleorTwin, clock: Clock
+) -> None:
+    every.staff("wide@example.com", "password", ("MANAGE_APPS", "MANAGE_ORDERS", "MANAGE_USERS"))
+    wide = StaffCredentials("wide@example.com", "password")
+    more = {"MANAGE_ORDERS", "MANAGE_USERS"}
+    async with calling(every, clock) as saleor:
+        app, token = await created(saleor)
+        with pytest.raises(Blocked) as caught:
+            await saleor.grant(STAFF, app.id, permissions=more)
+        assert caught.value.reason == Reason.PERMISSION_MISSING
+        assert "lacks MANAGE_USERS" in str(caught.value)
+        await saleor.grant(wide, app.id, permissions=more)
+        found = await saleor.own_app(token)
+    assert found is not None
+    assert (found.permissions, found.name, found.identifier) == (more, app.name, MARKER)
+
+
+async def test_an_app_that_is_gone_is_given_nothing_and_looked_for_again(
+    twin: SaleorTwin, clock: Clock
+) -> None:
+    async with calling(twin, clock) as saleor:
+        app, _ = await created(saleor)
+        await saleor.delete_app(STAFF, app.id)
+        with pytest.raises(Unavailable) as caught:
+            await saleor.grant(STAFF, app.id, permissions=["MANAGE_ORDERS"])
+    assert caught.value.reason == Reason.APP_GONE
+
+
 async def test_an_app_that_may_more_than_the_staff_user_cannot_be_deleted(
     twin: SaleorTwin, clock: Clock
 ) -> None:
