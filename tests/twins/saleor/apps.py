@@ -14,6 +14,13 @@ from tests.twins.saleor.ids import Names, global_id
 from tests.twins.saleor.shop.catalogue import WithMetadata
 
 _MOST_PROBLEMS = 100
+_PERMISSIONS = {
+    "ORDER": "MANAGE_ORDERS",
+    "FULFILLMENT": "MANAGE_ORDERS",
+    "CHECKOUT": "MANAGE_CHECKOUTS",
+    "CUSTOMER": "MANAGE_USERS",
+}
+"""What an app needs to be told of an event, by its first word (saleor/webhook/event_types.py)."""
 
 
 @dataclass(eq=False)
@@ -128,7 +135,7 @@ class Webhook:
 
     def hears(self, event: str) -> bool:
         """Whether a delivery is made for this event: active, subscribed and permitted."""
-        permission = "MANAGE_ORDERS" if "ORDER" in event else "MANAGE_USERS"
+        permission = _PERMISSIONS[event.partition("_")[0]]
         return (
             self.is_active
             and self.app.works

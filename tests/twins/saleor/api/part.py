@@ -8,7 +8,7 @@ METADATA = "metadata metafield metafields privateMetadata privateMetafield priva
 
 _EVENTS = (
     "OrderCreated OrderUpdated OrderConfirmed OrderPaid OrderFullyPaid OrderRefunded "
-    "OrderFullyRefunded OrderCancelled OrderExpired OrderMetadataUpdated"
+    "OrderFullyRefunded OrderCancelled OrderExpired OrderMetadataUpdated OrderFulfilled"
 )
 
 _TYPES = """
@@ -24,6 +24,12 @@ Node: id
 ObjectWithMetadata: *
 Event: issuedAt version issuingPrincipal recipient
 CustomerCreated: issuedAt version issuingPrincipal recipient user
+CustomerUpdated: issuedAt version issuingPrincipal recipient user
+FulfillmentCreated: issuedAt version issuingPrincipal recipient fulfillment order
+FulfillmentCanceled: issuedAt version issuingPrincipal recipient fulfillment order
+CheckoutCreated: issuedAt version issuingPrincipal recipient checkout
+CheckoutUpdated: issuedAt version issuingPrincipal recipient checkout
+CheckoutFullyPaid: issuedAt version issuingPrincipal recipient checkout
 
 Shop: name description domain version schemaVersion
 Shop: allowStorefrontTraffic passwordLoginMode useLegacyUpdateWebhookEmission
@@ -51,6 +57,7 @@ EventDeliveryAttempt: id createdAt taskId duration response responseHeaders resp
 EventDeliveryAttempt: requestHeaders status
 
 User: id * email firstName lastName isStaff isActive note userPermissions dateJoined
+User: defaultBillingAddress defaultShippingAddress
 UserPermission: code name
 IssuingPrincipal: App User
 
@@ -99,7 +106,11 @@ OrderLine: taxRate thumbnail unitPrice undiscountedUnitPrice unitDiscount unitDi
 OrderLine: unitDiscountType totalPrice undiscountedTotalPrice variant saleId voucherCode isGift
 Money: currency amount
 TaxedMoney: currency gross net tax
-Channel: id * slug name isActive currencyCode
+Channel: id * slug name isActive currencyCode taxConfiguration
+TaxConfiguration: id pricesEnteredWithTax
+Checkout: id * created updatedAt token user email channel lines totalPrice subtotalPrice
+Checkout: shippingPrice voucherCode billingAddress shippingAddress discount
+CheckoutLine: id * quantity variant totalPrice undiscountedTotalPrice unitPrice isGift
 OrderDiscount: id type name reason amount total
 GiftCard: id
 Image: url alt
@@ -107,10 +118,12 @@ Address: firstName lastName companyName streetAddress1 streetAddress2 city cityA
 Address: country countryArea phone
 CountryDisplay: code country
 ProductVariant: id * name sku product
-Product: id * name slug category productType
+Product: id * name slug category productType attribute thumbnail
+SelectedAttribute: values
+AttributeValue: id name slug
 Category: id * name slug
 ProductType: id * name slug
-Fulfillment: id status trackingNumber lines
+Fulfillment: id * status trackingNumber lines fulfillmentOrder created
 FulfillmentLine: id quantity orderLine
 TransactionItem: id * token createdAt refundedAmount chargedAmount name pspReference events
 TransactionEvent: id createdAt pspReference message amount type
