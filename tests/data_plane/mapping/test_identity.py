@@ -3,13 +3,24 @@
 import pytest
 
 from saleor_segment_server.contract import Event, Tracking
-from tests.data_plane.mapping.deliveries import PIPELINE, Json, captured, message_of
+from tests.data_plane.mapping.deliveries import PIPELINE, Json, captured, message_of, messages_of
+from tests.data_plane.mapping.options import piped
 
 ACCOUNT = {"id": "VXNlcjox", "email": "Ann@example.net"}
 
 
 def _message(**fields: object) -> Json:
     return message_of(Event.ORDER_CREATED, {"order": {"id": "T3JkZXI6MQ==", **fields}})
+
+
+def _by(tracking: Json, **fields: object) -> Json:
+    body = {"order": {"id": "T3JkZXI6MQ==", **fields}}
+    return message_of(Event.ORDER_CREATED, body, piped(**tracking))
+
+
+def _checkout(tracking: Json, **fields: object) -> Json:
+    body = {"checkout": {"id": "Q2hlY2tvdXQ6MQ==", **fields}}
+    return message_of(Event.CHECKOUT_CREATED, body, piped(**tracking))
 
 
 def _trait(message: Json) -> str | None:
@@ -100,3 +111,74 @@ def test_captured_orders_keep_the_person_of_the_delivery() -> None:
         assert message_of(one.event, one.body)["userId"] == expected
     assert guest.document["order"]["user"] is not None
     assert changed.document["order"]["user"] is None
+
+
+def test_an_account_may_be_known_by_shop_and_id_since_ids_repeat_between_shops() -> None:
+    message = _by({"userId": "Namespaced"}, user=ACCOUNT, userEmail="ann@example.net")
+    assert message["userId"] == "shop.example.com:VXNlcjox"
+    guest = _by({"userId": "Namespaced"}, user=None, userEmail="bob@example.net")
+    assert guest["userId"] == "bob@example.net"
+
+
+def test_the_shop_before_an_id_is_the_host_it_is_known_by() -> None:
+    saleor = PIPELINE.saleor.model_copy(update={"public_url": "https://Shop.example.org:8443"})
+    pipeline = piped(userId="Namespaced").model_copy(update={"saleor": saleor})
+    message = message_of(Event.ORDER_CREATED, {"order": {"id": "x", "user": ACCOUNT}}, pipeline)
+    assert message["userId"] == "shop.example.org:VXNlcjox"
+
+
+def test_an_account_may_be_known_by_its_own_email() -> None:
+    message = _by({"userId": "Email"}, user=ACCOUNT, userEmail="other@example.net")
+    assert message["userId"] == "ann@example.net"
+
+
+@pytest.mark.parametrize("email", [None, "", "a...@example.net"])
+def test_an_account_without_an_email_is_known_by_its_id_all_the_same(email: str | None) -> None:
+    message = _by({"userId": "Email"}, user={**ACCOUNT, "email": email}, userEmail="b@example.net")
+    assert message["userId"] == "VXNlcjox"
+
+
+def test_guests_may_be_anonymous() -> None:
+    message = _by({"guest": "Anonymous"}, user=None, userEmail="bob@example.net")
+    assert "userId" not in message
+    assert message["anonymousId"] == "2c576593-805f-509e-9dc9-af8ad86dc9bd"
+    assert message["properties"]["email"] == _trait(message) == "bob@example.net"
+    known = _by({"guest": "Anonymous"}, user=ACCOUNT, userEmail="bob@example.net")
+    assert known["userId"] == "VXNlcjox"
+
+
+@pytest.mark.parametrize("user_id", ["SaleorId", "Namespaced", "Email"])
+@pytest.mark.parametrize("guest", ["Email", "Anonymous"])
+def test_a_customer_is_the_same_person_in_orders_checkouts_and_of_itself(
+    user_id: str, guest: str
+) -> None:
+    tracking = {"userId": user_id, "guest": guest}
+    order = _by(tracking, user=ACCOUNT, userEmail="ann@example.net")
+    checkout = _checkout(tracking, user=ACCOUNT, email="ann@example.net")
+    customer = message_of(Event.CUSTOMER_UPDATED, {"user": ACCOUNT}, piped(**tracking))
+    assert order["userId"] == checkout["userId"] == customer["userId"]
+
+
+def test_a_checkout_that_does_not_tell_its_account_is_not_taken_for_a_guests() -> None:
+    unknown = _checkout({}, email="ann@example.net")
+    assert "userId" not in unknown
+    assert unknown["anonymousId"]
+    assert unknown["properties"]["email"] == _trait(unknown) == "ann@example.net"
+    assert _checkout({}, email="bob@example.net", user=None)["userId"] == "bob@example.net"
+
+
+def test_an_email_that_is_everybodys_id_is_that_of_a_checkout_too() -> None:
+    assert _checkout({"userId": "Email"}, email="Ann@example.net")["userId"] == "ann@example.net"
+    anonymous = {"userId": "Email", "guest": "Anonymous"}
+    assert "userId" not in _checkout(anonymous, email="ann@example.net")
+
+
+def test_the_storefronts_anonymous_id_is_sent_with_a_checkout() -> None:
+    metafields = {"segment_anonymous_id": "web-1"}
+    assert _checkout({}, email="a@example.net", metafields=metafields)["anonymousId"] == "web-1"
+
+
+def test_staff_are_no_customers() -> None:
+    for event in (Event.CUSTOMER_CREATED, Event.CUSTOMER_UPDATED):
+        assert messages_of(event, {"user": {**ACCOUNT, "isStaff": True}})[0] == []
+        assert messages_of(event, {"user": {**ACCOUNT, "isStaff": False}})[0] != []

@@ -2,7 +2,7 @@
 
 What a line costs before discounts is one amount in a checkout, with tax where the channel's prices
 are entered with it. There it is brought to net with the tax that the line itself bears, rounded
-to the currency; where that tax cannot be told, the price is the one paid, and there is no
+to the currency. Where that cannot be told of every line, prices are those paid, and there is no
 ``discount``. So the identities of ``money`` hold here too.
 """
 
@@ -52,10 +52,11 @@ def _lines(
     totals = order_totals(as_order, amounts)
     if lines is None or amounts is None:
         return totals
-    prices = [each._replace(full=each.net if each.full is None else each.full) for each in amounts]
+    if any(each.full is None for each in amounts):
+        amounts = [each._replace(full=each.net) for each in amounts]
     options = pipeline.tracking.products
     as_lines = [_order_line(line) for line in lines]
-    return totals | {"products": products(as_lines, prices, options=options, channel=channel)}
+    return totals | {"products": products(as_lines, amounts, options=options, channel=channel)}
 
 
 def _currency(checkout: Fields) -> str | None:
