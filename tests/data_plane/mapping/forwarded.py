@@ -22,7 +22,8 @@ class Forwarded:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         parsed = parse(event, raw)
         keys = ledger_keys(parsed, self.pipeline)
-        order, user = (self.rows.get(key) if key else None for key in keys)
+        order = self.rows.get(keys.order or "")
+        user = self.rows.get(keys.user or "")
         mapped = map_event(parsed, self.pipeline, order, user=user)
         for key, row in zip(keys, (mapped.ledger, mapped.user), strict=True):
             if row is not None:

@@ -81,7 +81,7 @@ def test_refunds_and_completion_keep_out_of_each_others_way(completed_on: str) -
     refunds.refund("10")
     first = refunds.body()
     refunds.refund("15")
-    deliveries = [
+    deliveries: list[tuple[Event, bytes | Json]] = [
         (COMPLETING[completed_on], order()),
         (COMPLETING[completed_on], order(number="again")),
         (Event.ORDER_REFUNDED, first),
@@ -97,9 +97,7 @@ def test_refunds_and_completion_keep_out_of_each_others_way(completed_on: str) -
         assert forwarded.rows[ORDER_ID].refunded == 25
 
 
-def test_of_an_order_older_than_the_pipeline_earlier_refunds_are_none_of_ours_though_it_is_known() -> (
-    None
-):
+def test_earlier_refunds_of_an_older_order_are_none_of_ours_though_it_is_known() -> None:
     refunds = RefundedOrder()
     refunds.refund("10", at="2026-11-24T12:00:00+00:00")
     refunds.refund("3", at="2026-11-26T12:00:00+00:00")
