@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saleor_segment_server.contract import Event
+from tests.data_plane.mapping.checkouts import checkout_of, line_of
 from tests.data_plane.mapping.deliveries import Json, captured, message_of
 from tests.data_plane.mapping.options import piped
 from tests.data_plane.mapping.orders import EXPONENTS, RATES, Channel
@@ -21,37 +22,8 @@ def _properties(checkout: Json, **tracking: object) -> Json:
     return properties
 
 
-def _line(gross: object, net: object, listed: object, quantity: int = 1) -> Json:
-    product = {"id": "p", "name": "Apple Juice", "slug": "apple-juice"}
-    product |= {"category": {"name": "Juices"}, "thumbnail": {"url": "https://example.com/a.webp"}}
-    return {
-        "id": "line",
-        "quantity": quantity,
-        "totalPrice": {"gross": {"amount": gross}, "net": {"amount": net}},
-        "undiscountedTotalPrice": {"amount": listed},
-        "variant": {"id": "v", "name": "1 l", "sku": "sku-1", "product": product},
-    }
-
-
-def _checkout(lines: list[Json], *, with_tax: bool | None = False, currency: str = "USD") -> Json:
-    configuration = None if with_tax is None else {"pricesEnteredWithTax": with_tax}
-    return {
-        "channel": {
-            "id": "c",
-            "slug": "channel-usd",
-            "name": "USD",
-            "taxConfiguration": configuration,
-        },
-        "voucherCode": "TEN",
-        "email": "bob@example.net",
-        "totalPrice": {"gross": {"amount": 100.0, "currency": currency}},
-        "shippingPrice": {"gross": {"amount": 12.3}, "net": {"amount": 10.0}},
-        "lines": lines,
-    }
-
-
 def test_a_checkout_is_told_as_an_order_is() -> None:
-    checkout = _checkout([_line(99.0, 90.0, 100.0, quantity=4)])
+    checkout = checkout_of([line_of(99.0, 90.0, 100.0, quantity=4)])
     assert _properties(checkout) == {
         "checkout_id": "Q2hlY2tvdXQ6MQ==",
         "email": "bob@example.net",
@@ -89,14 +61,14 @@ def test_a_checkout_is_told_as_an_order_is() -> None:
 
 
 def test_a_price_entered_with_tax_is_brought_to_net() -> None:
-    properties = _properties(_checkout([_line(98.4, 80.0, 123.0)], with_tax=True))
+    properties = _properties(checkout_of([line_of(98.4, 80.0, 123.0)], with_tax=True))
     assert properties["products"][0]["price"] == 100.0
     assert properties["discount"] == 20.0
 
 
 @pytest.mark.parametrize(("currency", "price"), [("USD", 94.31), ("JPY", 94.0), ("KWD", 94.309)])
 def test_what_is_brought_to_net_is_rounded_to_the_currency(currency: str, price: float) -> None:
-    checkout = _checkout([_line(98.4, 80.0, 116.0)], with_tax=True, currency=currency)
+    checkout = checkout_of([line_of(98.4, 80.0, 116.0)], with_tax=True, currency=currency)
     properties = _properties(checkout)
     assert properties["products"][0]["price"] == price
     assert properties["discount"] == pytest.approx(price - 80)
@@ -105,10 +77,10 @@ def test_what_is_brought_to_net_is_rounded_to_the_currency(currency: str, price:
 @pytest.mark.parametrize(
     "checkout",
     [
-        _checkout([_line(98.4, 80.0, 123.0)], with_tax=None),
-        _checkout([_line(98.4, 80.0, None)], with_tax=True),
-        _checkout([_line(80.0, 98.4, 123.0)], with_tax=True),
-        _checkout([_line(0, 0, 123.0), _line(98.4, 80.0, 98.4)], with_tax=True),
+        checkout_of([line_of(98.4, 80.0, 123.0)], with_tax=None),
+        checkout_of([line_of(98.4, 80.0, None)], with_tax=True),
+        checkout_of([line_of(80.0, 98.4, 123.0)], with_tax=True),
+        checkout_of([line_of(0, 0, 123.0), line_of(98.4, 80.0, 98.4)], with_tax=True),
     ],
 )
 def test_where_the_list_price_cannot_be_told_the_price_is_the_one_paid(checkout: Json) -> None:
@@ -128,17 +100,17 @@ def test_a_body_without_prices_is_told_without_sums(one: object) -> None:
 
 
 def test_an_empty_checkout_costs_nothing_but_its_shipping() -> None:
-    properties = _properties(_checkout([]))
+    properties = _properties(checkout_of([]))
     assert properties["products"] == []
     assert properties["subtotal"] == properties["discount"] == 0
     assert properties["total"] == 12.3
 
 
 def test_brand_and_page_are_told_of_a_checkout_too() -> None:
-    line = _line(99.0, 90.0, 100.0)
+    line = line_of(99.0, 90.0, 100.0)
     line["variant"]["product"]["attribute"] = {"values": [{"name": "Acme"}]}
     options = {"url": "https://example.com/{channel}/{slug}", "brandAttribute": "brand"}
-    (product,) = _properties(_checkout([line]), products=options)["products"]
+    (product,) = _properties(checkout_of([line]), products=options)["products"]
     assert product["brand"] == "Acme"
     assert product["url"] == "https://example.com/channel-usd/apple-juice"
 
@@ -153,9 +125,9 @@ def _checkouts(draw: st.DrawFn) -> tuple[Json, int]:
         listed = channel.amount(draw(st.integers(0, 10**6))) * quantity
         kept = 100 - draw(st.sampled_from([0, 0, 10, 33, 100]))
         gross, net = channel.taxed(channel.rounded(listed * kept / 100), rate)
-        lines.append(_line(float(gross), float(net), float(listed), quantity))
+        lines.append(line_of(float(gross), float(net), float(listed), quantity))
     with_tax = channel.prices_with_tax
-    return _checkout(lines, with_tax=with_tax, currency=channel.currency), EXPONENTS[
+    return checkout_of(lines, with_tax=with_tax, currency=channel.currency), EXPONENTS[
         channel.currency
     ]
 
