@@ -156,10 +156,12 @@ class Process:
         self.world = world
         self.reconciler = reconciler
 
-    async def work(self, *, patience: float = 20.0, passes: int = 60) -> float | None:
+    async def work(
+        self, key: Key = KEY, *, patience: float = 20.0, passes: int = 60
+    ) -> float | None:
         """Do passes until one wants to wait longer than ``patience``; return that wait."""
         for _ in range(passes):
-            delay = await self.reconciler.reconcile(KEY)
+            delay = await self.reconciler.reconcile(key)
             if delay is None or delay > patience:
                 return delay
             self.world.clock.now += delay
