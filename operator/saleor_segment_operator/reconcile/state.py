@@ -143,7 +143,7 @@ class Desired:
                 name=f"{self.marker}/{event}",
                 identifier=f"{self.marker}/{event}",
                 target_url=f"{self.webhook_url}/{event}",
-                query=subscription(event, self.spec.tracking),
+                query=subscription(event, self.spec.tracking, held=self.permissions),
             )
             for event in self.events
         )
