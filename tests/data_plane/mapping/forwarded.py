@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from saleor_segment_server.contract import Event, Pipeline
 from saleor_segment_server.ledger import LedgerRow
 from saleor_segment_server.mapping import ledger_keys, map_event, parse
+from saleor_segment_server.message import Message
 from tests.data_plane.mapping.deliveries import PIPELINE, Json
 
 
@@ -20,7 +21,13 @@ class Forwarded:
     def take(self, event: Event, body: bytes | Json) -> list[Json]:
         """Map one delivery; return its messages, decoded."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        parsed = parse(event, raw)
+        messages = [json.loads(message.payload) for message in self.map(event, raw)]
+        self.sent += messages
+        return messages
+
+    def map(self, event: Event, body: bytes) -> tuple[Message, ...]:
+        """Map one delivery; return its messages as they are sent."""
+        parsed = parse(event, body)
         keys = ledger_keys(parsed, self.pipeline)
         order = self.rows.get(keys.order or "")
         user = self.rows.get(keys.user or "")
@@ -29,10 +36,9 @@ class Forwarded:
             if row is not None:
                 assert key is not None, "a row changed that plays no part"
                 self.rows[key] = LedgerRow.from_json(row.to_json())
-        messages = [json.loads(message.payload) for message in mapped.messages]
-        self.sent += messages
-        return messages
+        return mapped.messages
 
     def names(self, event: Event, body: bytes | Json) -> list[str]:
         """Map one delivery; return what its messages are called, or their type."""
-        return [message.get("event", message["type"]) for message in self.take(event, body)]
+        messages = self.take(event, body)
+        return [str(message.get("event", message["type"])) for message in messages]

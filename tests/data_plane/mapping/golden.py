@@ -80,6 +80,13 @@ _FEW = (
 """What the other options are shown with."""
 
 
+OPTION_SETS: Mapping[str, Json] = {
+    **{name: options for name, (options, _) in _SERIES.items()},
+    **_OPTIONS,
+}
+"""The main options, as in a file."""
+
+
 def golden_path(name: str) -> Path:
     return FOLDER / f"{name}.json"
 

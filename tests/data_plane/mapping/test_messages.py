@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saleor_segment_server.contract import Event
@@ -16,10 +16,15 @@ from tests.data_plane.mapping.deliveries import (
     Json,
     message_of,
     of_our_events,
+    with_options,
 )
-from tests.data_plane.mapping.rules import STEADY, assert_sendable
+from tests.data_plane.mapping.forwarded import Forwarded
+from tests.data_plane.mapping.golden import OPTION_SETS, every_capture
+from tests.data_plane.mapping.options import personal_options
+from tests.data_plane.mapping.rules import STEADY, assert_exact, assert_sendable
 
 DELIVERIES = of_our_events("webhooks2")
+EVERY = [one for one in every_capture() if one.name not in {"variant-legacy", "variant-any"}]
 
 
 @pytest.mark.parametrize("one", DELIVERIES, ids=lambda one: one.name)
@@ -30,6 +35,47 @@ def test_every_captured_delivery_makes_messages_segment_keeps(one: Captured) -> 
         decoded = assert_sendable(message)
         assert decoded["properties"]["order_id"] == one.document["order"]["id"]
         assert decoded["timestamp"] == one.document["issuedAt"][:23] + "Z"
+
+
+@pytest.mark.parametrize("name", OPTION_SETS)
+def test_with_each_option_every_captured_delivery_makes_messages_segment_keeps(name: str) -> None:
+    forwarded = Forwarded(with_options(**OPTION_SETS[name]))
+    for one in EVERY:
+        for message in forwarded.map(one.event, one.body):
+            assert_sendable(message)
+            assert_exact(message)
+
+
+GENERAL = st.fixed_dictionaries(
+    {
+        "updates": st.sampled_from(["All", "Changed"]),
+        "channels": st.sampled_from([[], ["default-channel"]]),
+        "names": st.sampled_from([{}, {"ORDER_CREATED": "Bought"}]),
+        "products": st.sampled_from([{}, {"url": "https://x/{slug}", "brandAttribute": "brand"}]),
+        "anonymousIdKey": st.sampled_from(["segment_anonymous_id", "other"]),
+    }
+)
+NAMED = st.sampled_from([{}, {"naming": "Spec"}]) | st.fixed_dictionaries(
+    {"naming": st.just("Spec"), "completedOn": st.sampled_from(["Confirmed", "FullyPaid"])}
+)
+EVERY_OPTION = st.builds(
+    lambda *parts: {k: v for part in parts for k, v in part.items()},
+    personal_options,
+    GENERAL,
+    NAMED,
+)
+
+
+@settings(STEADY, max_examples=300)
+@given(options=EVERY_OPTION, some=st.lists(st.sampled_from(EVERY), min_size=1, max_size=20))
+def test_with_any_options_and_memory_messages_are_what_segment_keeps(
+    options: Json, some: list[Captured]
+) -> None:
+    forwarded = Forwarded(with_options(**options))
+    for one in some:
+        for message in forwarded.map(one.event, one.body):
+            assert_sendable(message)
+            assert_exact(message)
 
 
 def test_a_message_has_what_segment_reads() -> None:
@@ -110,21 +156,30 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
 @STEADY
 @given(st.data())
 def test_a_damaged_delivery_is_mapped_well_or_refused(data: st.DataObject) -> None:
-    one = data.draw(st.sampled_from(DELIVERIES).filter(lambda one: len(one.body) < 9000))
-    document = one.document
+    one = data.draw(st.sampled_from(EVERY).filter(lambda one: len(one.body) < 9000))
+    document, forwarded = one.document, Forwarded(with_options(**data.draw(EVERY_OPTION)))
     for _ in range(data.draw(st.integers(1, 3))):
         container, key = data.draw(st.sampled_from(_places(document)))
         container[key] = data.draw(JSON)
     try:
-        mapped = map_event(parse(one.event, json.dumps(document).encode()), PIPELINE, None)
+        messages = forwarded.map(one.event, json.dumps(document).encode())
     except Unmappable:
         return
-    for message in mapped.messages:
+    for message in messages:
         assert_sendable(message)
 
 
+def _says_nothing(value: Any) -> bool:
+    """Tell whether it has no field of a delivery."""
+    fields = {"data", "order", *(event.subject.value for event in Event)}
+    return not isinstance(value, dict) or value.keys().isdisjoint(fields)
+
+
+NOTHING = JSON.filter(_says_nothing).map(lambda value: json.dumps(value).encode())
+
+
 @STEADY
-@given(st.sampled_from(Event), st.binary(max_size=60) | JSON.map(lambda v: json.dumps(v).encode()))
+@given(st.sampled_from(Event), st.binary(max_size=60) | NOTHING)
 def test_what_is_no_delivery_is_refused(event: Event, body: bytes) -> None:
     with pytest.raises(Unmappable):
         parse(event, body)
