@@ -5,7 +5,7 @@ from tests.data_plane.mapping.deliveries import Json
 
 def line_of(gross: object, net: object, listed: object, quantity: int = 1) -> Json:
     """Return a line that costs this with and without tax; ``listed``: as staff entered it."""
-    product = {"id": "p", "name": "Apple Juice", "slug": "apple-juice"}
+    product: Json = {"id": "p", "name": "Apple Juice", "slug": "apple-juice"}
     product |= {"category": {"name": "Juices"}, "thumbnail": {"url": "https://example.com/a.webp"}}
     return {
         "id": "line",
