@@ -24,6 +24,8 @@ _WORDS = {
     "tuple_type": "must be a list",
     "bool_type": "must be true or false",
 }
+_KEY = "[key]"
+"""What pydantic ends a path with where the key of a mapping is refused and not its value."""
 _FIRST_TO_SAY = ("extra_forbidden",)  # a mistyped field is also a missing one
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _LAST_TO_SAY = ("too_short",)  # a list counts as empty once its items were refused
@@ -70,10 +72,11 @@ class Document:
         if isinstance(outcome, BaseModel):
             return outcome
         found = min(outcome, key=_rank)
+        path = found["loc"][:-1] if found["loc"][-1:] == (_KEY,) else found["loc"]
         message = _WORDS.get(found["type"]) or found["msg"].removeprefix("Value error, ")
         if found["type"] == "extra_forbidden":
-            message += suggestion(str(found["loc"][-1]), _fields(model, found["loc"][:-1]))
-        raise self.refusal(found["loc"], message)
+            message += suggestion(str(path[-1]), _fields(model, path[:-1]))
+        raise self.refusal(path, message)
 
     def _way(self, path: Path) -> Iterator[_Child]:
         """Yield what lies on the way to ``path``, as far as there is something."""

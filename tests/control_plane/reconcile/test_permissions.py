@@ -158,7 +158,7 @@ async def test_a_permission_that_a_hand_took_away_is_given_back_and_told(
     world.app.permissions = ()
     await process.work()
     assert world.is_ready
-    assert world.app.permissions == ("MANAGE_ORDERS",)
+    assert list(world.app.permissions) == ["MANAGE_ORDERS"]
     assert Reason.PERMISSIONS_GRANTED in world.announced
 
 

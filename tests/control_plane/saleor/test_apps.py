@@ -161,7 +161,7 @@ async def test_an_app_is_given_more_by_a_staff_user_who_may_give_it(
 ) -> None:
     every.staff("wide@example.com", "password", ("MANAGE_APPS", "MANAGE_ORDERS", "MANAGE_USERS"))
     wide = StaffCredentials("wide@example.com", "password")
-    more = {"MANAGE_ORDERS", "MANAGE_USERS"}
+    more = frozenset({"MANAGE_ORDERS", "MANAGE_USERS"})
     async with calling(every, clock) as saleor:
         app, token = await created(saleor)
         with pytest.raises(Blocked) as caught:

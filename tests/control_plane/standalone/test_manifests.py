@@ -4,16 +4,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from saleor_segment_operator.resource import Key
 from saleor_segment_operator.standalone.manifests import ManifestFiles, Manifests
+from saleor_segment_server.contract import Tracking
+from saleor_segment_server.contract.tracking import Consent, Privacy, ProductOptions
 from saleor_segment_server.errors import DocumentUnreadable
 from tests.agreement.layout import ROOT
 
 PLANTED = "hunter2-planted"
-EXAMPLES = ROOT / "examples/standalone"
+EXAMPLES = ROOT / "examples"
 INTEGRATION = """\
 apiVersion: saleor-segment.io/v1alpha1
 kind: SaleorSegmentIntegration
@@ -62,12 +65,124 @@ def _refusal(read: Read, *texts: str) -> str:
     return message
 
 
-@pytest.mark.parametrize("name", ["integration.yaml", "existing-app.yaml"])
+OPTIONS = """\
+  tracking:
+    naming: Spec
+    names: {ORDER_FULLY_PAID: Order Paid}
+    completedOn: Confirmed
+    updates: Changed
+    privacy: {email: Hashed, name: Plain, phone: Plain, address: Plain}
+    identify: true
+    userId: Namespaced
+    guest: Anonymous
+    anonymousIdKey: ajs_anonymous_id
+    channels: [default-channel, channel-pln]
+    consent:
+      metadataKey: consent
+      categories: {Advertising: ads, Analytics: stats}
+      unknown: Deny
+    products:
+      url: https://shop.example.com/{channel}/{slug}
+      brandAttribute: brand
+"""
+
+
+def test_every_option_is_taken(read: Read) -> None:
+    (manifest,) = read(INTEGRATION + OPTIONS).integrations.values()
+    tracking = manifest.model.spec.tracking
+    defaults = Tracking()
+    said = yaml.safe_load(OPTIONS)["tracking"]
+    assert tracking.model_dump(mode="json", by_alias=True) == said
+    same = [
+        name for name in Tracking.model_fields if getattr(tracking, name) == getattr(defaults, name)
+    ]
+    assert same == []
+
+
+@pytest.mark.parametrize(
+    ("option", "line"),
+    [
+        ("naming: spec", "14: spec.tracking.naming: Input should be 'Saleor' or 'Spec'"),
+        ("nameing: Spec", "14: spec.tracking.nameing: is no field here: did you mean naming?"),
+        ("names: [Paid]", "14: spec.tracking.names: must be a mapping"),
+        (
+            "names:\n      ORDER_PAID: Paid\n      ORDER_PAYED: Paid",
+            "16: spec.tracking.names.ORDER_PAYED: Input should be 'ORDER_CREATED', ",
+        ),
+        ("names: {ORDER_PAID: ' Paid'}", "14: spec.tracking.names.ORDER_PAID: String should match"),
+        ("completedOn: FullyPaid", "14: spec.tracking.completedOn: must have naming: Spec beside"),
+        ("updates: Few", "14: spec.tracking.updates: Input should be 'All' or 'Changed'"),
+        ("identify: 'yes'", "14: spec.tracking.identify: must be true or false"),
+        (
+            "identify: true\n    privacy: {email: Hashed}",
+            "14: spec.tracking.identify: must have a trait to tell: let email, name, phone or",
+        ),
+        (
+            "privacy:\n      email: Omit\n    userId: Email",
+            "16: spec.tracking.userId: must not be Email while privacy.email is Omit: let that",
+        ),
+        (
+            "privacy:\n      email: Plain\n      name: Hashed",
+            "16: spec.tracking.privacy.name: Input should be 'Omit' or 'Plain'",
+        ),
+        ("guest: Email address", "14: spec.tracking.guest: Input should be 'Email' or 'Anonymous'"),
+        ("anonymousIdKey: a b", "14: spec.tracking.anonymousIdKey: String should match pattern"),
+        ("channels: pln", "14: spec.tracking.channels: must be a list"),
+        (
+            "channels:\n      - pln\n      - a b",
+            "16: spec.tracking.channels.1: String should",
+        ),
+        ("channels: [pln, pln]", "14: spec.tracking.channels: must name each channel once"),
+        (
+            "consent: {categories: {A: a}}",
+            "14: spec.tracking.consent.metadataKey: is missing",
+        ),
+        (
+            "consent:\n      metadataKey: consent\n      categories: {}",
+            "16: spec.tracking.consent.categories: Dictionary should have at least 1 item",
+        ),
+        (
+            "consent:\n      metadataKey: consent\n      categories:\n        Two words: ads",
+            "17: spec.tracking.consent.categories.Two words: String should match pattern",
+        ),
+        (
+            "consent: {metadataKey: c, categories: {A: a}, unkown: Deny}",
+            "14: spec.tracking.consent.unkown: is no field here: did you mean unknown?",
+        ),
+        (
+            "products:\n      url: https://shop.example.com/{sku}",
+            "15: spec.tracking.products.url: must be an absolute http or https URL with no other",
+        ),
+        (
+            "products: {brandAttribute: the brand}",
+            "14: spec.tracking.products.brandAttribute: String should match pattern",
+        ),
+    ],
+)
+def test_a_bad_option_is_one_line_with_place_and_remedy(option: str, line: str, read: Read) -> None:
+    message = _refusal(read, f"{INTEGRATION}  tracking:\n    {option}\n")
+    assert message.startswith(f"a.yaml:{line}")
+
+
+@pytest.mark.parametrize(
+    "name", ["standalone/integration.yaml", "standalone/existing-app.yaml", "tracking.yaml"]
+)
 def test_the_examples_can_be_read(name: str, read: Read) -> None:
     manifests = read((EXAMPLES / name).read_text())
     assert list(manifests.integrations) == [Key("default", "main-shop")]
     assert len(manifests.secrets) == 2
     assert manifests.secrets["default", "segment"] == {"writeKey": b"change-me"}
+
+
+def test_an_example_shows_every_option() -> None:
+    spec = next(yaml.safe_load_all((EXAMPLES / "tracking.yaml").read_text()))["spec"]
+    for model, shown in (
+        (Tracking, spec["tracking"]),
+        (Privacy, spec["tracking"]["privacy"]),
+        (Consent, spec["tracking"]["consent"]),
+        (ProductOptions, spec["tracking"]["products"]),
+    ):
+        assert [each.alias for each in model.model_fields.values() if each.alias not in shown] == []
 
 
 def test_integrations_and_secrets_may_lie_in_any_of_the_files(read: Read) -> None:
