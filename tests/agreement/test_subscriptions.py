@@ -221,11 +221,6 @@ def test_what_no_option_needs_is_not_asked_for(event: Event) -> None:
         assert (text in full) == wanted
 
 
-def test_a_key_that_is_needed_twice_is_asked_for_once() -> None:
-    tracking = _tracking(anonymousIdKey="consent", consent=CONSENT)
-    assert 'metafields(keys: ["consent"])' in subscription(Event.ORDER_CREATED, tracking)
-
-
 def test_an_app_that_may_read_customers_is_told_whose_a_checkout_is(schema: GraphQLSchema) -> None:
     held = permissions([Event.CHECKOUT_CREATED, Event.CUSTOMER_CREATED])
     for tracking in OPTIONS.values():

@@ -375,6 +375,12 @@ def _tracking_conflicts() -> Iterator[Case]:
         "SaleorId"
     )
     yield one(user, "Email", email, omitted)
+    keyed = changed("spec.tracking.anonymousIdKey", "consent")
+    apart = (
+        "must have another metadataKey than anonymousIdKey: one record of consent would be "
+        "everybody's id"
+    )
+    yield one("spec.tracking.consent", CONSENT, apart, keyed)
 
 
 CASES = (

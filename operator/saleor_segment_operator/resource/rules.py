@@ -178,6 +178,12 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             "choose SaleorId",
             "userId",
         ),
+        Rule(
+            "!has(self.consent) || self.consent.metadataKey != self.anonymousIdKey",
+            "must have another metadataKey than anonymousIdKey: one record of consent would be "
+            "everybody's id",
+            "consent",
+        ),
     ),
     "spec.tracking.consent": (
         *_field("metadataKey", _METADATA_KEY),

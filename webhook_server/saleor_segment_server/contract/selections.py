@@ -101,7 +101,7 @@ def _parts(tracking: Tracking, *, reads_users: bool) -> dict[str, str]:
     line = _LINE % {"brand": brand}
     consent = tracking.consent.metadata_key if tracking.consent else None
     billing = _address(tracking, named=True)
-    keys = dict.fromkeys(key for key in (tracking.anonymous_id_key, consent) if key)
+    keys = [key for key in (tracking.anonymous_id_key, consent) if key]
     return {
         "order_email": " userEmail" if email else "",
         "checkout_email": " email" if email else "",

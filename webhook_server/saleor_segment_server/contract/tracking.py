@@ -226,3 +226,13 @@ class Tracking(Model):
                 "choose SaleorId"
             )
         return user_id
+
+    @field_validator("consent")
+    @classmethod
+    def _apart(cls, consent: Consent | None, info: ValidationInfo) -> Consent | None:
+        if consent is not None and consent.metadata_key == info.data.get("anonymous_id_key"):
+            raise ValueError(
+                "must have another metadataKey than anonymousIdKey: one record of consent would be "
+                "everybody's id"
+            )
+        return consent

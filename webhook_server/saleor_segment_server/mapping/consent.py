@@ -23,10 +23,13 @@ class Consented(NamedTuple):
     """Whether the message must not be sent."""
 
 
+_NOT_ASKED = Consented()
+
+
 def consented(subject: Fields, consent: Consent | None) -> Consented:
     """Return what an order's, a checkout's or a customer's metadata allows."""
     if consent is None:
-        return Consented()
+        return _NOT_ASKED
     value = child(subject, "metafields").get(consent.metadata_key)
     agreed = _agreed(value) if type(value) is str else None
     if agreed is not None:
