@@ -380,6 +380,7 @@ def _tracking_conflicts() -> Iterator[Case]:
         "must have another metadataKey than anonymousIdKey: one record of consent would be "
         "everybody's id"
     )
+    yield one("spec.tracking.consent", CONSENT)
     yield one("spec.tracking.consent", CONSENT, apart, keyed)
 
 
