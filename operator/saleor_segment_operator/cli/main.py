@@ -21,6 +21,7 @@ import structlog
 from saleor_segment_operator import errors as operator_errors
 from saleor_segment_operator.cli.daemons import operate, run, serve
 from saleor_segment_operator.cli.generate import definition, settings
+from saleor_segment_operator.cli.preview import preview
 from saleor_segment_operator.cli.release import release
 from saleor_segment_operator.cli.values import values, values_schema
 from saleor_segment_server import errors as server_errors
@@ -41,6 +42,7 @@ def cli() -> None:
 cli.add_command(run)
 cli.add_command(serve)
 cli.add_command(operate)
+cli.add_command(preview)
 cli.add_command(release)
 cli.add_command(settings)
 cli.add_command(definition)
