@@ -44,5 +44,5 @@ def message_id(
     pipeline: Pipeline, event: Event, object_key: str, *, epoch: int, kind: Kind = "track"
 ) -> str:
     """Return the ``messageId``: 64 hex digits; ``epoch`` counts the replays of what was sent."""
-    fields = (pipeline.salt, str(epoch), pipeline.id, event.value, object_key, kind)
+    fields = (pipeline.salt, str(epoch), pipeline.id, event, object_key, kind)
     return hashlib.sha256("\n".join(fields).encode()).hexdigest()

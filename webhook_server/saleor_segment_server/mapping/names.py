@@ -54,6 +54,8 @@ NAMES: Mapping[Event, Names] = MappingProxyType(
 )
 """The names of every event that becomes a ``track`` call."""
 
+# Bound once: in Python 3.11 a look at a member costs as much as a call.
+_SALEOR, _SPEC = Naming.SALEOR, Naming.SPEC
 _COMPLETED_ON: Mapping[CompletedOn, Event] = MappingProxyType(
     {
         CompletedOn.CREATED: Event.ORDER_CREATED,
@@ -67,7 +69,7 @@ def message_name(event: Event, tracking: Tracking) -> str:
     """Return what a ``track`` call of ``event`` is called under these options."""
     if (own := tracking.names.get(event)) is not None:
         return own
-    if tracking.naming is Naming.SALEOR:
+    if tracking.naming is _SALEOR:
         return NAMES[event].saleor
     return ORDER_COMPLETED if completes(event, tracking) else NAMES[event].spec
 
@@ -77,4 +79,4 @@ def completes(event: Event, tracking: Tracking) -> bool:
 
     A name of the user's own does not change that. Saleor's own app has no such message.
     """
-    return tracking.naming is Naming.SPEC and event is _COMPLETED_ON[tracking.completed_on]
+    return tracking.naming is _SPEC and event is _COMPLETED_ON[tracking.completed_on]

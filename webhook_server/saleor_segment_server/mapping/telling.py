@@ -45,23 +45,25 @@ class Telling(NamedTuple):
         )
 
     def _properties(self) -> Properties:
-        match self.parsed:
+        parsed, person, pipeline, _ = self
+        match parsed:
             case OrderEvent():
-                return order_properties(self.parsed.order, self.person, self.pipeline)
-            case FulfillmentEvent(fulfillment=fulfillment, order=order):
-                return fulfillment_properties(fulfillment, order, self.person, self.pipeline)
-            case CheckoutEvent(checkout=checkout):
-                return checkout_properties(checkout, self.person, self.pipeline)
+                return order_properties(parsed.order, person, pipeline)
+            case FulfillmentEvent():
+                return fulfillment_properties(parsed.fulfillment, parsed.order, person, pipeline)
+            case CheckoutEvent():
+                return checkout_properties(parsed.checkout, person, pipeline)
             case CustomerEvent():
                 raise AssertionError("a customer's event is an identify, which has no properties")
 
     def _track(self, properties: Properties, key: str) -> Message:
+        parsed, person, pipeline, epoch = self
         return track(
-            self.parsed,
-            self.person,
+            parsed,
+            person,
             properties,
-            pipeline=self.pipeline,
-            name=message_name(self.parsed.event, self.pipeline.tracking),
+            pipeline=pipeline,
+            name=message_name(parsed.event, pipeline.tracking),
             object_key=key,
-            epoch=self.epoch,
+            epoch=epoch,
         )
