@@ -78,7 +78,7 @@ def _asked(query: str) -> Asked:
     (operation,) = parse(query).definitions
     assert isinstance(operation, OperationDefinitionNode)  # noqa: S101 - it is our own
     tree = _tree(operation.selection_set)
-    return next(iter(tree.values()))  # type: ignore[no-any-return]
+    return next(iter(tree.values()))
 
 
 def _tree(selection: Any) -> dict[str, Any]:

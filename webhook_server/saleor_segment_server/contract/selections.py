@@ -41,7 +41,7 @@ transactions { events { id type createdAt amount { amount } } }
 grantedRefunds { lines { quantity orderLine { id } } transactionEvents { id } }"""
 
 _FULFILLMENT = """\
-id status fulfillmentOrder trackingNumber
+id status fulfillmentOrder trackingNumber created
 lines {
   quantity
   orderLine {
