@@ -94,7 +94,7 @@ _TRACKING = _some(
     ),
     consent=st.fixed_dictionaries(
         {
-            "metadataKey": _TEXTS,
+            "metadataKey": _TEXTS.map(lambda text: f"consent:{text[:100]}"),
             "categories": st.dictionaries(_WORDS, _WORDS, min_size=1, max_size=4),
         },
         optional={"unknown": st.sampled_from(["Send", "Deny", "Drop"])},
@@ -242,6 +242,8 @@ _CHOICES = _some(
     completedOn=st.sampled_from(["Created", "Confirmed", "FullyPaid"]),
     identify=st.booleans(),
     userId=st.sampled_from(["SaleorId", "Namespaced", "Email"]),
+    anonymousIdKey=st.sampled_from(["consent", "anonymous"]),
+    consent=st.sampled_from([CONSENT, {**CONSENT, "metadataKey": "segment_anonymous_id"}]),
     privacy=_some(
         email=st.sampled_from(["Plain", "Hashed", "Omit"]),
         name=st.sampled_from(["Omit", "Plain"]),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from saleor_segment_operator.resource import Reason
-from saleor_segment_server.contract import Event, Tracking, subscription
+from saleor_segment_server.contract import Event, Tracking, permissions, subscription
 from tests.control_plane.reconcile.harness import KEY, Process, World
 
 ALL: dict[str, Any] = {
@@ -29,7 +29,9 @@ def queries(world: World) -> dict[str, str]:
 
 
 def wanted(world: World, tracking: Tracking) -> dict[str, str]:
-    return {event: subscription(event, tracking) for event in world.pipeline.events}
+    events = world.pipeline.events
+    held = permissions(events)
+    return {event: subscription(event, tracking, held=held) for event in events}
 
 
 @pytest.mark.parametrize(
@@ -96,8 +98,8 @@ async def test_the_event_that_completes_an_order_has_a_webhook_as_long_as_it_doe
 
 
 async def test_every_event_there_is_can_be_asked_for(world: World, process: Process) -> None:
-    permissions = ("MANAGE_APPS", "MANAGE_ORDERS", "MANAGE_CHECKOUTS", "MANAGE_USERS")
-    world.saleor.staff("all@example.com", "password", permissions)
+    mighty = ("MANAGE_APPS", "MANAGE_ORDERS", "MANAGE_CHECKOUTS", "MANAGE_USERS")
+    world.saleor.staff("all@example.com", "password", mighty)
     world.secret("saleor-staff", email="all@example.com", password="password")
     world.integrations.apply(KEY, world.spec(events=list(Event), tracking=ALL))
     await process.work()
