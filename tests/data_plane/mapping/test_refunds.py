@@ -1,5 +1,6 @@
 """Refund amounts: what is sent adds up to what was refunded, however deliveries arrive."""
 
+import json
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -10,7 +11,13 @@ from hypothesis import strategies as st
 from saleor_segment_server.contract import Event, Pipeline
 from saleor_segment_server.errors import Unmappable
 from saleor_segment_server.ledger import LedgerRow
-from tests.data_plane.mapping.deliveries import PIPELINE, Captured, messages_of, refund_series
+from tests.data_plane.mapping.deliveries import (
+    PIPELINE,
+    Captured,
+    messages_of,
+    refund_series,
+    with_options,
+)
 from tests.data_plane.mapping.orders import global_id
 from tests.data_plane.mapping.rules import STEADY
 from tests.data_plane.mapping.shop import CREATED, Ledger, RefundedOrder
@@ -269,6 +276,50 @@ def test_a_body_from_before_the_first_event_is_stale(order: RefundedOrder) -> No
     order.refund_manually("12")
     known = LedgerRow(Decimal(10), 1, frozenset({"an-event"}))
     assert Ledger(row=known).take(order.body()) == []
+
+
+def test_a_refund_that_may_not_be_told_is_not_told_with_the_next(order: RefundedOrder) -> None:
+    consent = {"metadataKey": "consent", "categories": {"Advertising": "ads"}, "unknown": "Drop"}
+    ledger = Ledger(with_options(consent=consent))
+    order.refund("10")
+    assert ledger.take(order.body()) == []
+    order.refund("5")
+    agreed = json.loads(order.body())
+    agreed["order"]["metafields"] = {"consent": "ads"}
+    assert ledger.take(json.dumps(agreed).encode()) == [5.0]
+    assert ledger.row is not None
+    assert ledger.row.refunded == 15
+
+
+def test_a_refund_by_hand_beside_one_by_transaction_is_told(
+    order: RefundedOrder, ledger: Ledger
+) -> None:
+    order.refund("10")
+    assert ledger.take(order.body()) == [10.0]
+    order.refund_manually("4")
+    assert ledger.take(order.body(), order.body()) == [4.0]
+    order.refund("1")
+    order.refund_manually("2")
+    assert ledger.take(order.body()) == [3.0]
+
+
+def test_a_repeated_report_among_several_refunds_is_told_once(
+    order: RefundedOrder, ledger: Ledger
+) -> None:
+    order.refund("10")
+    order.refund("5")
+    assert ledger.take(order.body()) == [10.0, 5.0]
+    order.refund("1")
+    assert ledger.take(order.body(), order.body()) == [1.0]
+    ids = [message["messageId"] for message in ledger.sent]
+    assert len(set(ids)) == 3
+
+
+def test_refunds_by_hand_of_one_take_see_each_other(order: RefundedOrder, ledger: Ledger) -> None:
+    order.refund_manually("10")
+    first = order.body()
+    order.refund_manually("57.03")
+    assert ledger.take(first, order.body()) == [10.0, 57.03]
 
 
 def test_a_null_order_tells_nothing() -> None:

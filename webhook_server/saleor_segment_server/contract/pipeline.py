@@ -4,6 +4,7 @@ import hashlib
 import re
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -63,6 +64,7 @@ BaseUrl = Annotated[str, _LENGTH, AfterValidator(_base_url)]
 """An absolute URL that paths are appended to; a trailing slash is dropped."""
 
 
+@lru_cache(maxsize=1024)
 def origin(url: str) -> str:
     """Return scheme, host and port of ``url``, as in ``https://shop.example.com``."""
     parts = urlsplit(url)

@@ -9,7 +9,7 @@ from saleor_segment_server.contract import Pipeline
 from saleor_segment_server.forwarder.window import Decoded, Window, decode
 from saleor_segment_server.journal import Pending, SqliteJournal
 from saleor_segment_server.ledger import LedgerRow
-from saleor_segment_server.mapping import order_matters
+from saleor_segment_server.mapping import NO_KEYS, order_matters
 
 _ORDER_ID = re.compile(rb'"order": ?\{"id": ?"([!#-\[\]-~]+)"')
 """Where our subscriptions have an order's id: a guess that spares reads, never relied on."""
@@ -44,7 +44,7 @@ async def take_window(
             await asyncio.sleep(0)
         # One at a time: with many decoded bodies alive the garbage collector doubles the cost.
         decoded = decode(event, pipeline)
-        if isinstance(decoded, Decoded):
+        if isinstance(decoded, Decoded) and decoded.keys is not NO_KEYS:
             await ledger.read(decoded.keys.present())
         window.add(event, decoded)
     return window

@@ -10,7 +10,7 @@ from saleor_segment_server.contract import Pipeline
 from saleor_segment_server.errors import Unmappable
 from saleor_segment_server.journal import LedgerChange, Outcome, Pending
 from saleor_segment_server.ledger import LedgerRow
-from saleor_segment_server.mapping import LedgerKeys, Parsed, ledger_keys, map_event, parse
+from saleor_segment_server.mapping import NO_KEYS, LedgerKeys, Parsed, ledger_keys, map_event, parse
 from saleor_segment_server.message import Message
 
 
@@ -90,17 +90,21 @@ class Window:
         if isinstance(decoded, str):
             self.items.append(Item(pending, self._places(0), unmappable=decoded))
             return
-        keys = decoded.keys
-        order, user = self._row(keys.order), self._row(keys.user)
+        parsed, keys = decoded
+        order = user = None
+        if keys is not NO_KEYS:
+            order, user = self._row(keys.order), self._row(keys.user)
         try:
-            mapped = map_event(decoded.parsed, self.pipeline, order, user=user)
+            mapped = map_event(parsed, self.pipeline, order, user=user)
         except Exception as error:  # noqa: BLE001 - a mistake in the mapping buries one event, not the shop
             self.items.append(Item(pending, self._places(0), unmappable=reason(error)))
             return
-        changes = (
-            *self._change(keys.order, order, mapped.ledger),
-            *self._change(keys.user, user, mapped.user),
-        )
+        changes: tuple[LedgerChange, ...] = ()
+        if keys is not NO_KEYS:
+            changes = (
+                *self._change(keys.order, order, mapped.ledger),
+                *self._change(keys.user, user, mapped.user),
+            )
         self.items.append(Item(pending, self._places(len(mapped.messages)), changes))
         self.messages += mapped.messages
 

@@ -19,9 +19,10 @@ from saleor_segment_server.mapping.event import (
     parse,
 )
 from saleor_segment_server.mapping.mapper import Mapped, map_event
-from saleor_segment_server.mapping.memory import LedgerKeys, ledger_keys, order_matters
+from saleor_segment_server.mapping.memory import NO_KEYS, LedgerKeys, ledger_keys, order_matters
 
 __all__ = [
+    "NO_KEYS",
     "CheckoutEvent",
     "CustomerEvent",
     "FulfillmentEvent",

@@ -16,6 +16,7 @@ Fields = Mapping[str, Any]
 """The fields of one JSON object."""
 
 _ABSENT: Fields = MappingProxyType({})
+_OBJECT = {dict}
 _TOO_LARGE = 10**15  # beyond it a double no longer holds the cents
 
 
@@ -34,7 +35,7 @@ def children(parent: Fields, key: str) -> list[Fields] | None:
     value = parent.get(key)
     if value is None:
         return None
-    if type(value) is not list or any(type(item) is not dict for item in value):
+    if type(value) is not list or not _OBJECT.issuperset(map(type, value)):
         raise Unmappable(f"{key} is not a list of objects")
     return value
 
@@ -59,7 +60,8 @@ def count(parent: Fields, key: str) -> int | None:
 
 def money(parent: Fields, key: str) -> Decimal | None:
     """Return the amount of the Saleor ``Money`` under ``key``, exact."""
-    amount = child(parent, key).get("amount")
+    value = parent.get(key)
+    amount = (value if type(value) is dict else child(parent, key)).get("amount")
     if amount is None:
         return None
     # The type, not isinstance: to Python a bool is a number. The comparison fails for NaN too.

@@ -1,12 +1,12 @@
 """Which rows of the ledger an event is mapped with: few need any."""
 
 import hashlib
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from saleor_segment_server.contract import Event, Pipeline
 from saleor_segment_server.contract.events import Subject
 from saleor_segment_server.contract.tracking import Tracking, Updates
-from saleor_segment_server.mapping.event import NullEvent, OrderEvent, Parsed
+from saleor_segment_server.mapping.event import NullEvent, Parsed
 from saleor_segment_server.mapping.identity import Person
 from saleor_segment_server.mapping.names import completes
 from saleor_segment_server.mapping.whom import whom
@@ -28,7 +28,8 @@ class LedgerKeys(NamedTuple):
         return {key for key in self if key is not None}
 
 
-_NO_KEYS = LedgerKeys()
+NO_KEYS: Final = LedgerKeys()
+"""What ``ledger_keys`` returns where nothing plays a part, as for most events."""
 
 
 def ledger_keys(parsed: Parsed, pipeline: Pipeline) -> LedgerKeys:
@@ -37,13 +38,12 @@ def ledger_keys(parsed: Parsed, pipeline: Pipeline) -> LedgerKeys:
     Raises:
         Unmappable: A field that tells whom the event is about is of the wrong kind.
     """
-    if isinstance(parsed, NullEvent):
-        return _NO_KEYS
-    order = user = None
-    if isinstance(parsed, OrderEvent) and order_matters(parsed.event, pipeline.tracking):
-        order = parsed.order["id"]
-    if pipeline.tracking.identify:
-        user = user_key(whom(parsed, pipeline), pipeline)
+    tracking = pipeline.tracking
+    matters = order_matters(parsed.event, tracking)
+    if isinstance(parsed, NullEvent) or not (matters or tracking.identify):
+        return NO_KEYS
+    order = parsed.subject_id if matters else None
+    user = user_key(whom(parsed, pipeline), pipeline) if tracking.identify else None
     return LedgerKeys(order, user)
 
 
