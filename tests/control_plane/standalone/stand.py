@@ -176,7 +176,7 @@ class Stand:
         return {
             message["properties"]["order_id"]
             for message in self.segment.inbox.messages()
-            if key in {None, message["writeKey"]}
+            if message["type"] == "track" and key in {None, message["writeKey"]}
         }
 
     async def arrives(self, *orders: str, key: str | None = None) -> None:
@@ -197,11 +197,24 @@ async def standing(
     version: str = "3.23.28",
     shop_url: str | None = None,
     time_scale: float = 20,
+    **shop: Any,
 ) -> AsyncIterator[Stand]:
-    """Put up a stand with the first example; ``time_scale`` shortens the shop's retries."""
+    """Put up a stand with the first example.
+
+    Args:
+        folder: Where its files lie.
+        version: Saleor's version.
+        shop_url: What Saleor calls itself.
+        time_scale: Shortens the shop's retries.
+        shop: What else the shop's twin is told.
+    """
     async with (
         SaleorTwin(
-            version=version, time_scale=time_scale, key=_signing_key(), public_url=shop_url
+            version=version,
+            time_scale=time_scale,
+            key=_signing_key(),
+            public_url=shop_url,
+            **shop,
         ) as saleor,
         SegmentTwin(keys=[KEY, NEXT_KEY]) as segment,
     ):

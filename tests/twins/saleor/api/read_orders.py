@@ -101,6 +101,11 @@ FIELDS: dict[str, dict[str, Field]] = {
         "taxRate": lambda line, *_: float(line.tax_rate),
         "thumbnail": _thumbnail,
     },
-    "User": {"note": _note},
+    "Product": {"attribute": lambda *_: None},  # its products have none
+    "User": {
+        "note": _note,
+        "defaultBillingAddress": lambda *_: None,  # its customers keep none
+        "defaultShippingAddress": lambda *_: None,
+    },
 }
 """Resolvers of fields: ``(object, request, args)``."""
