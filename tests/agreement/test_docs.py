@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from saleor_segment_server.contract import Event
+from saleor_segment_server.contract import Event, Tracking
+from saleor_segment_server.mapping.names import NAMES
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -49,8 +50,19 @@ def test_parts_of_the_readme_exist() -> None:
 def test_the_mapping_page_names_every_event_and_its_message() -> None:
     page = (ROOT / "docs/mapping.md").read_text()
     for event in Event:
-        words = event.replace("_", " ").title()
-        assert f"| {event} | Saleor {words} |" in page
+        names = NAMES.get(event)
+        row = f"{names.saleor} | {names.spec} |" if names else "an `identify` | an `identify` |"
+        assert f"| {event} | {row}" in page
+
+
+def test_the_mapping_page_has_every_option_and_its_default() -> None:
+    page = (ROOT / "docs/mapping.md").read_text()
+    for name, field in Tracking.model_fields.items():
+        option = field.alias or name
+        row = re.search(rf"^\| `{option}` \| ([^|]+) \|", page, re.MULTILINE)
+        assert row, option
+        if isinstance(field.default, str | bool):
+            assert row[1].startswith(f"**{json.dumps(field.default).strip(chr(34))}**"), option
 
 
 def test_every_property_that_is_sent_is_on_the_mapping_page() -> None:
