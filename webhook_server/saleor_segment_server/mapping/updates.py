@@ -6,6 +6,9 @@ an update with the same hash is not sent.
 
 What counts is all that Segment gets, but: the name, id and time of the message; our own version;
 and the addresses of pictures, which Saleor changes by itself once it has made a thumbnail.
+
+Where in doubt an update is sent: of an order of which nothing is remembered, and one that arrives
+after a later one, since it does differ. A message that Segment refused counts as told.
 """
 
 import hashlib
