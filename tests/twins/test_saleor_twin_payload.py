@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from graphql import execute_sync
 
 from tests.twins.saleor import PLN, USD, Item, Order, SaleorTwin, SigningKey
+from tests.twins.saleor.api.requests import Request
+from tests.twins.saleor.api.subscription import Occurrence, type_name
 from tests.twins.saleor.receiver import Receiver
 
 CAPTURED = Path(__file__).parents[1] / "fixtures/saleor"
@@ -199,3 +202,24 @@ async def test_a_deleted_variant_is_gone_with_its_thumbnail_as_captured(
     gone = next(line for line in captured["order"]["lines"] if line["variant"] is None)
     for name in ("variant", "thumbnail", "productVariantId", "productName"):
         assert _shape(line[name]) == _shape(gone[name])
+
+
+@pytest.mark.parametrize("name", SUBSCRIPTIONS)
+async def test_a_query_laid_out_once_says_what_graphql_core_says(
+    saleor: SaleorTwin, name: str
+) -> None:
+    webhook = saleor.webhook(saleor.app(), "E", "http://127.0.0.1:9/", SUBSCRIPTIONS[name])
+    order = _buy(saleor, PLN, "ascii-tee", "white-plimsolls", email="customer01@example.com")
+    saleor.shop.pay(order)
+    saleor.shop.refund(order, granted=saleor.shop.grant_refund(order, {order.lines[0]: 1}))
+    occurrence = Occurrence(
+        graphql_type=type_name(webhook.subscription.events[0]),
+        issued_at=saleor.state.time.now(),
+        version="3.23.28",
+        recipient=webhook.app,
+        order=order,
+    )
+    request, schema = Request.of_app(saleor.state, webhook.app), saleor.state.schema
+    root = {"event": occurrence}
+    slowly = execute_sync(schema, webhook.subscription.document, root, request)
+    assert webhook.subscription.plan.render(root, request) == slowly.data

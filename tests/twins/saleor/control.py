@@ -67,7 +67,11 @@ class Control:
     async def _orders(self, _request: web.Request) -> web.Response:
         return web.json_response(
             {
-                order.id: {"currency": order.currency, **Figures.of(order).document()}
+                order.id: {
+                    "currency": order.currency,
+                    "channel": order.channel.slug,
+                    **Figures.of(order).document(),
+                }
                 for order in self._twin.shop.orders.values()
             }
         )
@@ -104,6 +108,7 @@ def _documents(sums: Mapping[str, Figures]) -> dict[str, Any]:
 def _delivery(delivery: Delivery) -> dict[str, Any]:
     return {
         "id": delivery.id,
+        "app": delivery.webhook.app.name,
         "event": delivery.event,
         "order": delivery.order.id,
         "issuedAt": json.loads(delivery.payload).get("issuedAt") if delivery.payload else None,

@@ -25,6 +25,8 @@ class Faults:
     """No worker sends anything; deliveries wait."""
     deliver_twice: bool = False
     """What was acknowledged is sent once more, as after a worker's death."""
+    lose_answers: float = 0.0
+    """The share of deliveries whose answer is lost on its way: Saleor tries them again."""
     wrong_signature: bool = False
     """Deliveries carry a signature of another body."""
 

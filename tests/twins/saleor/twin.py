@@ -20,11 +20,11 @@ from tests.twins.saleor.control import Control
 from tests.twins.saleor.faults import Faults
 from tests.twins.saleor.ids import Names
 from tests.twins.saleor.keys import SigningKey
-from tests.twins.saleor.sending.courier import Courier, render
+from tests.twins.saleor.sending.courier import SHUFFLED, Courier, render
 from tests.twins.saleor.sending.deliveries import Delivery
 from tests.twins.saleor.sending.outbox import Outbox
 from tests.twins.saleor.shop.catalogue import User
-from tests.twins.saleor.shop.day import Day, plan_day
+from tests.twins.saleor.shop.day import USUAL, Day, Kind, plan_day
 from tests.twins.saleor.shop.operations import Shop
 from tests.twins.saleor.state import State
 from tests.twins.saleor.version import Version
@@ -39,8 +39,10 @@ class SaleorTwin:
 
     ``clock`` gives the time of records, tokens and the login throttle. ``time_scale`` makes the
     workers' waits shorter: 20 sends the last retry after 15.5 s instead of 310. Shortened
-    timeouts are never below ``least_timeout`` seconds, or a busy machine would look dead. A
-    ``key`` given is not made anew, which takes a tenth of a second.
+    timeouts are never below ``least_timeout`` seconds, or a busy machine would look dead. Of
+    ``shuffled`` waiting deliveries any may be sent next. ``keep_alive`` lets workers use
+    their connections again, as Saleor never does: it makes a long day shorter. A ``key`` given
+    is not made anew, which takes a tenth of a second.
     """
 
     def __init__(
@@ -52,6 +54,8 @@ class SaleorTwin:
         time_scale: float = 1.0,
         least_timeout: float = 0.5,
         workers: int = _WORKERS,
+        shuffled: int = SHUFFLED,
+        keep_alive: bool = False,
         host: str = "127.0.0.1",
         port: int = 0,
         public_url: str | None = None,
@@ -66,6 +70,8 @@ class SaleorTwin:
             rng=Random(f"{seed}/courier"),
             time_scale=time_scale,
             least_timeout=least_timeout,
+            shuffled=shuffled,
+            keep_alive=keep_alive,
             changed=self._tell,
         )
         self.state = self._build(
@@ -171,12 +177,12 @@ class SaleorTwin:
         """Replace the private key: the old one is gone from the key set at once."""
         self.state.accounts.key = SigningKey.generate()
 
-    def start_day(self, orders: int, seconds: float) -> Day:
+    def start_day(self, orders: int, seconds: float, kind: Kind = USUAL) -> Day:
         """Start a day of so many orders, spread over so many seconds."""
         if self.day is not None and not self.day.finished:
             raise ValueError("a day is running: wait for its end")
         day = self.day = Day(orders)
-        plan = plan_day(Random(f"{self._seed}/day {next(self._days)}"), orders)
+        plan = plan_day(Random(f"{self._seed}/day {next(self._days)}"), orders, kind)
         self._spawn(day.play(plan, self.shop, seconds))
         return day
 

@@ -19,7 +19,7 @@ from tests.twins.saleor.state import State
 RETRY_DELAYS = (10, 20, 40, 80, 160)
 """Seconds after each failed attempt: attempts at 0, 10, 30, 70, 150 and 310 s."""
 _CONNECT_SECONDS, _READ_SECONDS = 2.0, 18.0
-_SHUFFLED = 4
+SHUFFLED = 4
 """A worker takes any of this many waiting deliveries: Saleor keeps no order."""
 _KEPT_CHARACTERS = 1024
 
@@ -33,10 +33,14 @@ class Courier:
         rng: Random,
         time_scale: float,
         least_timeout: float,
+        shuffled: int,
+        keep_alive: bool,
         changed: Callable[[], None],
     ) -> None:
         self._rng = rng
+        self._keep_alive = keep_alive
         self._scale = time_scale
+        self._shuffled = shuffled
         self._timeout = aiohttp.ClientTimeout(
             sock_connect=max(_CONNECT_SECONDS / time_scale, least_timeout),
             sock_read=max(_READ_SECONDS / time_scale, least_timeout),
@@ -65,7 +69,7 @@ class Courier:
     async def work(self, state: State) -> None:
         """Send deliveries, one after another, until cancelled."""
         # Saleor opens a connection for each request, and says keep-alive all the same.
-        connector = aiohttp.TCPConnector(force_close=True)
+        connector = aiohttp.TCPConnector(force_close=not self._keep_alive)
         async with aiohttp.ClientSession(
             connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
         ) as session:
@@ -83,7 +87,7 @@ class Courier:
         while not self._ready or state.faults.hold_deliveries:
             self._wake.clear()
             await self._wake.wait()
-        return self._ready.pop(self._rng.randrange(min(_SHUFFLED, len(self._ready))))
+        return self._ready.pop(self._rng.randrange(min(self._shuffled, len(self._ready))))
 
     async def _send(self, state: State, session: aiohttp.ClientSession, delivery: Delivery) -> None:
         webhook = delivery.webhook
@@ -123,6 +127,8 @@ class Courier:
         headers, loop = delivery_headers(state, delivery), asyncio.get_running_loop()
         begun, started = state.time.now(), loop.time()
         status, answer, answered = await _exchange(session, delivery, headers)
+        if state.faults.lose_answers and self._rng.random() < state.faults.lose_answers:
+            status, answer, answered = None, "ServerDisconnectedError: the answer was lost", None
         attempt = Attempt(
             pk=next(self._pks),
             created_at=begun,

@@ -84,6 +84,11 @@ class Delivery:
         return {"acknowledged": "SUCCESS", "failed": "FAILED"}.get(self.outcome, "PENDING")
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether it waits to be sent, or is being sent."""
+        return self.outcome == "pending" or self.in_flight
+
+    @property
     def body(self) -> bytes:
         """The exact bytes that are sent."""
         return (self.payload or "").encode()

@@ -77,7 +77,8 @@ class Outbox:
     @property
     def is_settled(self) -> bool:
         """Whether nothing is on its way."""
-        self._open = [one for one in self._open if one.outcome == "pending" or one.in_flight]
+        while self._open and not self._open[-1].is_under_way:
+            self._open.pop()
         return not self._open
 
     def counts(self) -> dict[str, dict[str, int]]:

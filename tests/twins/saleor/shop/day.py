@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import partial
 from random import Random
 
+from tests.twins.saleor.shop.money import quantize
 from tests.twins.saleor.shop.operations import Shop
 from tests.twins.saleor.shop.orders import Order
 from tests.twins.saleor.shop.stock import PLN, USD
@@ -24,12 +25,26 @@ _FATES = (
 )
 _REFUNDS = (("none", 13), ("part", 3), ("two_parts", 1), ("line", 1), ("all", 2))
 _VOUCHERS = (("", 6), ("PCT10", 2), ("FIX777", 1), ("FREESHIP", 1), ("SHIP4", 1))
-_CHANNELS = ((PLN, 3), (USD, 2))
 _BUYERS = (("customer", 5), ("guest", 4))
 _TYPED = ("guest{}@example.net", "Guest{}@Example.NET", "guest+{}@example.org")
 """How guests type their emails."""
 
 Action = Callable[[Shop, Order], None]
+Shares = tuple[tuple[str, int], ...]
+"""Kinds, and how many of a pack are of each."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What kind of day it is."""
+
+    channels: Shares = ((PLN, 3), (USD, 2))
+    """Slugs of the channels in which orders are placed."""
+    most_updates: int = 3
+    """How often an order is edited at most, before it is paid and after."""
+
+
+USUAL = Kind()
 
 
 @dataclass(frozen=True)
@@ -85,10 +100,10 @@ class Day:
         self.finished = True
 
 
-def plan_day(rng: Random, count: int) -> list[Placing | Step]:
+def plan_day(rng: Random, count: int, kind: Kind = USUAL) -> list[Placing | Step]:
     """Plan a day of so many orders: what happens, in the order of time."""
     times = sorted(rng.uniform(0.0, 0.6) for _ in range(count))
-    channels, buyers = _deal(rng, _CHANNELS, count), _deal(rng, _BUYERS, count)
+    channels, buyers = _deal(rng, kind.channels, count), _deal(rng, _BUYERS, count)
     vouchers, fates = _deal(rng, _VOUCHERS, count), _deal(rng, _FATES, count)
     refunds = _deal(rng, _REFUNDS, count)
     plan: list[Placing | Step] = [
@@ -104,13 +119,15 @@ def plan_day(rng: Random, count: int) -> list[Placing | Step]:
     plan += [
         Step(at, number, act)
         for number in range(count)
-        for at, act in _timed(rng, times[number], _story(rng, fates[number], refunds[number]))
+        for at, act in _timed(
+            rng, times[number], _story(rng, fates[number], refunds[number], kind.most_updates)
+        )
     ]
     # Of two things at one moment the placing comes first: the sort is stable.
     return sorted(plan, key=lambda event: event.at)
 
 
-def _deal(rng: Random, shares: tuple[tuple[str, int], ...], count: int) -> list[str]:
+def _deal(rng: Random, shares: Shares, count: int) -> list[str]:
     pack = [kind for kind, share in shares for _ in range(share)]
     rng.shuffle(pack)
     dealt = [pack[number % len(pack)] for number in range(count)]
@@ -132,9 +149,9 @@ def _timed(rng: Random, placed_at: float, acts: Iterator[Action]) -> Iterator[tu
         yield at, act
 
 
-def _story(rng: Random, fate: str, refund: str) -> Iterator[Action]:
+def _story(rng: Random, fate: str, refund: str, most_updates: int) -> Iterator[Action]:
     """What happens to an order after it was placed."""
-    yield from _updates(rng)
+    yield from _updates(rng, most_updates)
     if fate == "cancelled":
         yield Shop.cancel
     elif fate == "paid_by_hand":
@@ -145,12 +162,12 @@ def _story(rng: Random, fate: str, refund: str) -> Iterator[Action]:
             yield _pay_half
         if fate != "paid_at_checkout":
             yield Shop.pay
-        yield from _updates(rng)
+        yield from _updates(rng, most_updates)
         yield from _by_transaction(refund)
 
 
-def _updates(rng: Random) -> Iterator[Action]:
-    for number in range(rng.randint(0, 3)):
+def _updates(rng: Random, most: int) -> Iterator[Action]:
+    for number in range(rng.randint(0, most)):
         yield partial(_move, f"Sample Street {number + 1}")
 
 
@@ -177,12 +194,12 @@ def _move(street: str, shop: Shop, order: Order) -> None:
 
 
 def _pay_half(shop: Shop, order: Order) -> None:
-    shop.pay(order, _share(order.total.gross.amount, Decimal("0.5")))
+    shop.pay(order, _share(order, order.total.gross.amount, Decimal("0.5")))
 
 
 def _refund_share(share: Decimal, shop: Shop, order: Order) -> None:
     left = order.transactions[-1].charged_amount.amount
-    shop.refund(order, _share(left, share))
+    shop.refund(order, _share(order, left, share))
 
 
 def _refund_a_piece(shop: Shop, order: Order) -> None:
@@ -193,8 +210,8 @@ def _refund_a_piece(shop: Shop, order: Order) -> None:
 
 
 def _refund_ten_by_hand(shop: Shop, order: Order) -> None:
-    shop.refund_manually(order, min(Decimal("10.00"), order.total.gross.amount))
+    shop.refund_manually(order, min(Decimal(10), order.total.gross.amount))
 
 
-def _share(amount: Decimal, share: Decimal) -> Decimal:
-    return (amount * share).quantize(Decimal("0.01"))
+def _share(order: Order, amount: Decimal, share: Decimal) -> Decimal:
+    return quantize(amount * share, order.currency)
