@@ -217,7 +217,7 @@ async def test_a_query_laid_out_once_says_what_graphql_core_says(
         issued_at=saleor.state.time.now(),
         version="3.23.28",
         recipient=webhook.app,
-        order=order,
+        subject=order,
     )
     request, schema = Request.of_app(saleor.state, webhook.app), saleor.state.schema
     root = {"event": occurrence}

@@ -14,7 +14,7 @@ Trusted because it is tested: against captured answers and deliveries of a real 
         assert all(delivery.outcome == "acknowledged" for delivery in saleor.deliveries)
 
 Not modelled: manifests and installations, root-field subscriptions, legacy payloads, synchronous
-webhooks, fulfilments, gifts, vouchers of single products, the address filter.
+webhooks, the address filter.
 """
 
 from tests.twins.saleor.apps import App, Webhook

@@ -110,7 +110,7 @@ def _delivery(delivery: Delivery) -> dict[str, Any]:
         "id": delivery.id,
         "app": delivery.webhook.app.name,
         "event": delivery.event,
-        "order": delivery.order.id,
+        "order": delivery.order_id,
         "issuedAt": json.loads(delivery.payload).get("issuedAt") if delivery.payload else None,
         "outcome": delivery.outcome,
         "statuses": delivery.statuses,

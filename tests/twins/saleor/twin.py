@@ -254,7 +254,7 @@ class SaleorTwin:
         return self.state.outbox.is_settled and (self.day is None or self.day.finished)
 
     def _send(self, delivery: Delivery) -> None:
-        if not self.state.version.defers_payloads and delivery.payload is None:
+        if not self.state.version.defers(delivery.event) and delivery.payload is None:
             render(self.state, delivery)
         self._courier.submit(delivery)
 

@@ -31,10 +31,12 @@ class Version:
         """Webhooks carry an identifier, and may be addressed by it, since 3.23."""
         return self.minor >= (3, 23)
 
-    @property
-    def defers_payloads(self) -> bool:
-        """A worker builds order payloads when it sends them, since 3.23."""
-        return self.minor >= (3, 23)
+    def defers(self, event: str) -> bool:
+        """Whether a worker builds the event's payload when it sends it: most since 3.23."""
+        if event in {"CHECKOUT_CREATED", "CHECKOUT_UPDATED"}:
+            return True
+        deferred = event.startswith("ORDER_") or event == "FULFILLMENT_CANCELED"
+        return deferred and self.minor >= (3, 23)
 
     @property
     def bans_manage_apps(self) -> bool:

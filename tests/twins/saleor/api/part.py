@@ -25,7 +25,7 @@ ObjectWithMetadata: *
 Event: issuedAt version issuingPrincipal recipient
 CustomerCreated: issuedAt version issuingPrincipal recipient user
 CustomerUpdated: issuedAt version issuingPrincipal recipient user
-FulfillmentCreated: issuedAt version issuingPrincipal recipient fulfillment order
+FulfillmentCreated: issuedAt version issuingPrincipal recipient fulfillment order notifyCustomer
 FulfillmentCanceled: issuedAt version issuingPrincipal recipient fulfillment order
 CheckoutCreated: issuedAt version issuingPrincipal recipient checkout
 CheckoutUpdated: issuedAt version issuingPrincipal recipient checkout
@@ -123,7 +123,7 @@ SelectedAttribute: values
 AttributeValue: id name slug
 Category: id * name slug
 ProductType: id * name slug
-Fulfillment: id * status trackingNumber lines fulfillmentOrder created
+Fulfillment: id * status trackingNumber lines fulfillmentOrder created totalRefundedAmount
 FulfillmentLine: id quantity orderLine
 TransactionItem: id * token createdAt refundedAmount chargedAmount name pspReference events
 TransactionEvent: id createdAt pspReference message amount type

@@ -7,7 +7,8 @@ from tests.twins.saleor.api.errors import PermissionDenied
 from tests.twins.saleor.api.requests import Request
 from tests.twins.saleor.apps import App
 from tests.twins.saleor.ids import global_id
-from tests.twins.saleor.shop.catalogue import User, WithMetadata
+from tests.twins.saleor.shop.carts import Cart
+from tests.twins.saleor.shop.catalogue import Product, User, WithMetadata
 from tests.twins.saleor.shop.orders import Order, OrderLine
 
 Args = Mapping[str, Any]
@@ -18,6 +19,9 @@ _ORDER_USER = ("MANAGE_USERS", "MANAGE_ORDERS", "HANDLE_PAYMENTS", "HANDLE_TAXES
 PRIVATE_METADATA = {
     "App": "MANAGE_APPS",
     "Order": "MANAGE_ORDERS",
+    "Checkout": "MANAGE_CHECKOUTS",
+    "CheckoutLine": "MANAGE_CHECKOUTS",
+    "Fulfillment": "MANAGE_ORDERS",
     "OrderLine": "MANAGE_ORDERS",
     "User": "MANAGE_USERS",
     "Channel": "MANAGE_CHANNELS",
@@ -32,8 +36,11 @@ PRIVATE_METADATA = {
 
 
 def _thumbnail(line: OrderLine, request: Request, args: Args) -> dict[str, str | None] | None:
-    product = line.variant.product if line.variant else None
-    if product is None or product.media_pk is None:
+    return _picture(line.variant.product, request, args) if line.variant else None
+
+
+def _picture(product: Product, request: Request, args: Args) -> dict[str, str | None] | None:
+    if product.media_pk is None:
         return None
     parts = [request.state.public_url, "thumbnail", global_id("ProductMedia", product.media_pk)]
     parts.append(str(args.get("size") or 4096))
@@ -46,6 +53,20 @@ def _user(order: Order, request: Request, args: Args) -> User | None:
     if order.user is not None:
         request.demand(*_ORDER_USER)
     return order.user
+
+
+def _checkout_user(cart: Cart, request: Request, args: Args) -> User | None:
+    if cart.user is not None:
+        request.demand("MANAGE_USERS", "HANDLE_PAYMENTS")
+    return cart.user
+
+
+def _attribute(product: Product, request: Request, args: Args) -> dict[str, object] | None:
+    value = product.attributes.get(args["slug"])
+    if value is None:
+        return None
+    slug = value.lower().replace(" ", "-")
+    return {"values": [{"id": global_id("AttributeValue", slug), "name": value, "slug": slug}]}
 
 
 def _note(user: User, request: Request, args: Args) -> str | None:
@@ -101,11 +122,8 @@ FIELDS: dict[str, dict[str, Field]] = {
         "taxRate": lambda line, *_: float(line.tax_rate),
         "thumbnail": _thumbnail,
     },
-    "Product": {"attribute": lambda *_: None},  # its products have none
-    "User": {
-        "note": _note,
-        "defaultBillingAddress": lambda *_: None,  # its customers keep none
-        "defaultShippingAddress": lambda *_: None,
-    },
+    "Checkout": {"user": _checkout_user},
+    "Product": {"attribute": _attribute, "thumbnail": _picture},
+    "User": {"note": _note},
 }
 """Resolvers of fields: ``(object, request, args)``."""

@@ -39,7 +39,16 @@ _MUTATIONS = {
     **write_tokens.MUTATIONS,
     **write_webhooks.MUTATIONS,
 }
-_DICTS = {"AppProblemDismissed", "CountryDisplay", "Domain", "Image", "MetadataItem"}
+_DICTS = {
+    "AppProblemDismissed",
+    "AttributeValue",
+    "CountryDisplay",
+    "Domain",
+    "Image",
+    "MetadataItem",
+    "SelectedAttribute",
+    "TaxConfiguration",
+}
 """Types whose sources are dicts with the fields' names."""
 
 Resolver = Callable[..., Any]

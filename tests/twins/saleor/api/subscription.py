@@ -50,8 +50,34 @@ class Occurrence:
     issued_at: datetime
     version: str
     recipient: "App | None"
-    order: Any
+    subject: Any
+    """The order, fulfillment, checkout or user it is about."""
     issuing_principal: None = None
+
+    @property
+    def order(self) -> Any:
+        """The order, of a parcel too."""
+        return getattr(self.subject, "order", self.subject)
+
+    @property
+    def fulfillment(self) -> Any:
+        """The parcel."""
+        return self.subject
+
+    @property
+    def notify_customer(self) -> bool:
+        """Nobody is written to here."""
+        return False
+
+    @property
+    def checkout(self) -> Any:
+        """The checkout."""
+        return self.subject
+
+    @property
+    def user(self) -> Any:
+        """The account."""
+        return self.subject
 
 
 @dataclass(frozen=True)

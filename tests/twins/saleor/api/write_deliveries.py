@@ -24,7 +24,7 @@ def _dry_run(request: Request, args: Args) -> Answer:
         issued_at=state.time.now(),
         version=state.version.text,
         recipient=None,
-        order=order,
+        subject=order,
     )
     payload, errors = subscription.render(state.schema, occurrence, request)
     shown = (payload or {}) | ({"errors": errors} if errors else {})

@@ -152,7 +152,7 @@ def render(state: State, delivery: Delivery) -> bool:
             issued_at=state.time.now(),
             version=state.version.text,
             recipient=webhook.app,
-            order=delivery.order,
+            subject=delivery.subject,
         )
         payload, _denied = webhook.subscription.render(
             state.schema, occurrence, Request.of_app(state, webhook.app)

@@ -7,8 +7,13 @@ from typing import ClassVar, Literal
 
 from tests.twins.saleor.apps import Webhook
 from tests.twins.saleor.ids import global_id
+from tests.twins.saleor.shop.carts import Cart
+from tests.twins.saleor.shop.catalogue import User
 from tests.twins.saleor.shop.orders import Order
+from tests.twins.saleor.shop.parcels import Fulfillment
 
+Subject = Order | Fulfillment | Cart | User
+"""What an event can be about."""
 Outcome = Literal["pending", "acknowledged", "failed", "stuck", "dropped"]
 """Stuck: the query does not select the event, so nothing is ever sent and Saleor says PENDING
 for good. Dropped: the webhook was deleted, and its deliveries with it."""
@@ -62,7 +67,8 @@ class Delivery:
     event: str
     """As in ``ORDER_CREATED``."""
     webhook: Webhook
-    order: Order
+    subject: Subject
+    """What something happened to: an order, a parcel, a checkout, an account."""
     created_at: datetime
     task_id: str
     payload: str | None = None
@@ -77,6 +83,13 @@ class Delivery:
     def id(self) -> str:
         """The global id."""
         return global_id("EventDelivery", self.pk)
+
+    @property
+    def order_id(self) -> str | None:
+        """The global id of the order it is about, of a parcel too."""
+        subject = self.subject
+        order = subject.order if isinstance(subject, Fulfillment) else subject
+        return order.id if isinstance(order, Order) else None
 
     @property
     def status(self) -> str:

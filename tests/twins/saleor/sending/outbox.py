@@ -7,8 +7,7 @@ from itertools import count
 from tests.twins.saleor.apps import Apps, Webhook
 from tests.twins.saleor.clock import Timekeeper
 from tests.twins.saleor.ids import Names, key_of
-from tests.twins.saleor.sending.deliveries import Delivery
-from tests.twins.saleor.shop.orders import Order
+from tests.twins.saleor.sending.deliveries import Delivery, Subject
 
 _GONE = {"acknowledged", "dropped"}
 
@@ -33,19 +32,19 @@ class Outbox:
         self._pks = count(1)
         self._open: list[Delivery] = []
 
-    def emit(self, event: str, order: Order) -> None:
+    def emit(self, event: str, subject: Subject) -> None:
         """Make a delivery for each webhook that hears this event."""
         for webhook in self._apps.webhooks():
             if webhook.hears(event):
-                self.deliver(webhook, event, order)
+                self.deliver(webhook, event, subject)
 
-    def deliver(self, webhook: Webhook, event: str, order: Order) -> Delivery:
+    def deliver(self, webhook: Webhook, event: str, subject: Subject) -> Delivery:
         """Make one delivery and hand it to the workers."""
         delivery = Delivery(
             pk=next(self._pks),
             event=event,
             webhook=webhook,
-            order=order,
+            subject=subject,
             created_at=self._time.now(),
             task_id=self._names.uuid(),
         )

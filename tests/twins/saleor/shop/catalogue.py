@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import ClassVar
 
 from tests.twins.saleor.ids import global_id
+from tests.twins.saleor.shop.addresses import Address
 
 
 @dataclass(eq=False)
@@ -40,6 +41,12 @@ class Channel(WithMetadata):
     def id(self) -> str:
         """The global id."""
         return global_id("Channel", self.pk)
+
+    @property
+    def tax_configuration(self) -> dict[str, object]:
+        """Saleor's ``TaxConfiguration``."""
+        node_id = global_id("TaxConfiguration", self.pk)
+        return {"id": node_id, "pricesEnteredWithTax": self.with_tax}
 
     def rate(self, tax_class: str) -> Decimal:
         """The tax rate of a class of products."""
@@ -90,6 +97,8 @@ class Product(WithMetadata):
     promotion: Decimal | None = None
     """Share of the price that the running catalogue promotion takes off."""
     media_pk: int | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """The value of each attribute, by its slug."""
 
     @cached_property
     def id(self) -> str:
@@ -160,6 +169,8 @@ class User(WithMetadata):
     is_superuser: bool = False
     permissions: Sequence[str] = ()
     password: str = ""
+    default_billing_address: Address | None = None
+    default_shipping_address: Address | None = None
     jwt_token_key: str = ""
     """Changing it voids every token issued before."""
 

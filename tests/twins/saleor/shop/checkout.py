@@ -43,6 +43,7 @@ class Checkout:
         email: str,
         voucher: Voucher | None,
         gift_card: Decimal,
+        token: str | None = None,
     ) -> Order:
         """Return the order of a basket; of whom the email is an account's, it is theirs."""
         prices = quote(channel, items, voucher)
@@ -58,7 +59,7 @@ class Checkout:
             lines=[self._line(priced, voucher) for priced in prices.lines],
             shipping_price=prices.shipping,
             base_shipping=prices.base_shipping,
-            checkout_token=self._names.uuid(),
+            checkout_token=token or self._names.uuid(),
             user=self._customers.get(email),
             user_email=email,
             billing_address=address,

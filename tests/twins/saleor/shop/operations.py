@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from random import Random
+from typing import Any
 
 from tests.twins.saleor.clock import Timekeeper
 from tests.twins.saleor.shop import stock
@@ -14,12 +15,14 @@ from tests.twins.saleor.shop.catalogue import User
 from tests.twins.saleor.shop.checkout import Checkout
 from tests.twins.saleor.shop.money import ZERO
 from tests.twins.saleor.shop.orders import Order, OrderLine
+from tests.twins.saleor.shop.parcels import Fulfillment
 from tests.twins.saleor.shop.payments import GrantedRefund
 from tests.twins.saleor.shop.pricing import Item
+from tests.twins.saleor.shop.storefront import Storefront
 from tests.twins.saleor.shop.till import Till
 
-Emit = Callable[[str, Order], None]
-"""Called with the event's name, as in ``ORDER_CREATED``, and the order."""
+Emit = Callable[[str, Any], None]
+"""Called with the event's name, as in ``ORDER_CREATED``, and what it is about."""
 
 
 class Shop:
@@ -35,7 +38,9 @@ class Shop:
         self._checkout = Checkout(
             rng=rng, time=time, catalogue=self.catalogue, customers=self.customers
         )
-        self._emit = emit
+        self.emit = emit
+        self.storefront = Storefront(self, time=time)
+        """Checkouts before they are orders, and accounts."""
 
     def basket(self, channel: str = stock.PLN, lines: int = 3) -> list[Item]:
         """Return a seeded basket of up to so many lines."""
@@ -51,6 +56,7 @@ class Shop:
         gift_card: Decimal = ZERO,
         metadata: Mapping[str, str] | None = None,
         paid: bool = False,
+        checkout_token: str | None = None,
     ) -> Order:
         """Complete a checkout, paid or not; with an account's email it is that customer's."""
         order = self._checkout.order(
@@ -59,6 +65,7 @@ class Shop:
             email=email,
             voucher=self.catalogue.vouchers[voucher] if voucher else None,
             gift_card=gift_card,
+            token=checkout_token,
         )
         order.metadata.update(metadata or {})
         self.orders[order.id] = order
@@ -92,6 +99,30 @@ class Shop:
         self._till.touch(order)
         order.status = "CANCELED"
         self._say(order, "ORDER_CANCELLED", "ORDER_UPDATED")
+
+    def confirm(self, order: Order) -> None:
+        """Confirm an order by hand (``orderConfirm``)."""
+        self._till.touch(order)
+        order.status = "UNFULFILLED"
+        self._say(order, "ORDER_CONFIRMED", "ORDER_UPDATED")
+
+    def fulfil(
+        self, order: Order, lines: Mapping[OrderLine, int] | None = None, *, tracking: str = ""
+    ) -> Fulfillment:
+        """Send a parcel of these pieces, or of all that is left (``orderFulfill``)."""
+        left = {line: line.quantity - line.quantity_fulfilled for line in order.lines}
+        parcel = self._till.pack(order, lines or left, tracking)
+        self.emit("FULFILLMENT_CREATED", parcel)
+        self._say(order, "ORDER_UPDATED")
+        if order.status == "FULFILLED":
+            self._say(order, "ORDER_FULFILLED")
+        return parcel
+
+    def cancel_fulfillment(self, parcel: Fulfillment) -> None:
+        """Take a parcel back (``orderFulfillmentCancel``)."""
+        self._till.unpack(parcel)
+        self.emit("FULFILLMENT_CANCELED", parcel)
+        self._say(parcel.order, "ORDER_UPDATED")
 
     def expire(self, order: Order) -> None:
         """Let an unpaid order expire."""
@@ -155,4 +186,4 @@ class Shop:
 
     def _say(self, order: Order, *events: str) -> None:
         for event in events:
-            self._emit(event, order)
+            self.emit(event, order)

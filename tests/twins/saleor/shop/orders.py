@@ -7,32 +7,11 @@ from functools import cached_property
 from typing import ClassVar
 
 from tests.twins.saleor.ids import global_id
+from tests.twins.saleor.shop.addresses import Address
 from tests.twins.saleor.shop.catalogue import Channel, User, Variant, WithMetadata
 from tests.twins.saleor.shop.money import ZERO, Money, TaxedMoney
+from tests.twins.saleor.shop.parcels import Fulfillment
 from tests.twins.saleor.shop.payments import GrantedRefund, Payment, Transaction
-
-
-@dataclass(frozen=True)
-class Address:
-    """A postal address."""
-
-    first_name: str
-    last_name: str
-    street_address1: str
-    city: str
-    postal_code: str
-    country_code: str
-    country_name: str
-    country_area: str = ""
-    company_name: str = ""
-    street_address2: str = ""
-    city_area: str = ""
-    phone: str = ""
-
-    @property
-    def country(self) -> dict[str, str]:
-        """Saleor's ``CountryDisplay``."""
-        return {"code": self.country_code, "country": self.country_name}
 
 
 @dataclass(frozen=True)
@@ -127,7 +106,7 @@ class Order(WithMetadata):
     transactions: list[Transaction] = field(default_factory=list)
     payments: list[Payment] = field(default_factory=list)
     granted_refunds: list[GrantedRefund] = field(default_factory=list)
-    fulfillments: tuple[()] = ()
+    fulfillments: list[Fulfillment] = field(default_factory=list)
     origin: str = "CHECKOUT"
     language_code_enum: str = "EN"
     tracking_client_id: str = ""

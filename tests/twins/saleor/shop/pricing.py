@@ -18,6 +18,7 @@ class Item:
 
     variant: Variant
     quantity: int
+    is_gift: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from tests.twins.saleor.shop.addresses import Address
 from tests.twins.saleor.shop.catalogue import (
     Catalogue,
     Category,
@@ -14,7 +15,6 @@ from tests.twins.saleor.shop.catalogue import (
     Voucher,
     VoucherKind,
 )
-from tests.twins.saleor.shop.orders import Address
 
 PLN, USD, JPY, KWD = "channel-pln", "default-channel", "channel-jpy", "channel-kwd"
 """Slugs of the channels: prices with tax in zloty and yen, without in dollars and dinars."""
@@ -66,6 +66,8 @@ Café Crème|ground-coffee||reduced||COFFEE-500|500 g|41.5 12.35 1299 3.457
 Balance Trainers|balance-trainers|Shoes|standard||||319.5 80 7200 24.995
 """
 _PRICE_COLUMNS = (PLN, USD, JPY, KWD)
+_BRANDS = {"T-shirts": "Monospace", "Shoes": "Sole & Co"}
+"""Brands by category; what is of none has no such attribute."""
 
 
 def catalogue() -> Catalogue:
@@ -87,6 +89,7 @@ def customers(count: int = 24) -> dict[str, User]:
             date_joined=joined,
             first_name="Customer",
             last_name=f"No {number}",
+            default_billing_address=ADDRESSES[USD],
             note="prefers the phone",
         )
         for number in range(1, count + 1)
@@ -127,6 +130,7 @@ def _variants() -> list[Variant]:
                 tax_class=tax_class,
                 promotion=Decimal(promotion) if promotion else None,
                 media_pk=17 + len(products),
+                attributes={"brand": _BRANDS[category]} if category in _BRANDS else {},
             )
         listed = dict(zip(_PRICE_COLUMNS, map(Decimal, prices.split()), strict=False))
         pk = 350 + len(variants)

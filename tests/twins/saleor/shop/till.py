@@ -10,6 +10,7 @@ from tests.twins.saleor.clock import Timekeeper
 from tests.twins.saleor.ids import Names
 from tests.twins.saleor.shop.money import ZERO, Money
 from tests.twins.saleor.shop.orders import Order, OrderLine
+from tests.twins.saleor.shop.parcels import Fulfillment, FulfillmentLine
 from tests.twins.saleor.shop.payments import (
     GrantedRefund,
     GrantedRefundLine,
@@ -85,6 +86,32 @@ class Till:
         money, now = Money(wanted, order.currency), self.touch(order)
         payment.transactions.append(PaymentTransaction(next(self._pks), "REFUND", money, now))
 
+    def pack(self, order: Order, lines: Mapping[OrderLine, int], tracking: str) -> Fulfillment:
+        """Put pieces into a parcel."""
+        parcel = Fulfillment(
+            pk=next(self._pks),
+            order=order,
+            fulfillment_order=len(order.fulfillments) + 1,
+            created=self.touch(order),
+            lines=[
+                FulfillmentLine(next(self._pks), pieces, line) for line, pieces in lines.items()
+            ],
+            tracking_number=tracking,
+        )
+        order.fulfillments.append(parcel)
+        for line, pieces in lines.items():
+            line.quantity_fulfilled += pieces
+        _show_fulfilled(order)
+        return parcel
+
+    def unpack(self, parcel: Fulfillment) -> None:
+        """Take the pieces out of a parcel again."""
+        self.touch(parcel.order)
+        parcel.status = "CANCELED"
+        for line in parcel.lines:
+            line.order_line.quantity_fulfilled -= line.quantity
+        _show_fulfilled(parcel.order)
+
     def _report(
         self, order: Order, kind: str, amount: Decimal, reference: str | None = None
     ) -> TransactionEvent:
@@ -100,6 +127,13 @@ class Till:
 
     def _reference(self) -> str:
         return f"psp-{self._names.hexadecimal(8)}"
+
+
+def _show_fulfilled(order: Order) -> None:
+    sent = sum(line.quantity_fulfilled for line in order.lines)
+    whole = sum(line.quantity for line in order.lines)
+    partly = "PARTIALLY_FULFILLED" if sent else "UNFULFILLED"
+    order.status = "FULFILLED" if sent == whole else partly
 
 
 def _within(order: Order, left: Decimal, amount: Decimal | None) -> Decimal:
