@@ -23,26 +23,21 @@ from tests.twins.saleor.shop.pricing import Item, PricedLine, quote
 
 CAPTURED = Path(__file__).parents[1] / "fixtures/saleor/webhooks2"
 
-NOT_MODELLED = {
-    "tax-exclusive.gift-promotion": "no gifts",
-    "tax-inclusive.voucher-specific-product-fixed": "no vouchers of single products",
-}
-"""Captured checkouts whose discounts the twin's shop does not have."""
 
-
-def _checkouts() -> dict[str, Any]:
-    """Every captured order that came from a checkout, by case."""
+def _captured_orders(origin: str) -> dict[str, Any]:
+    """Every captured order that came from there, by case."""
     orders = dict[str, Any]()
     for path in sorted(CAPTURED.glob("order-c*.json")):
         body = json.loads(path.read_text())["body"]
         order = json.loads(body, parse_float=Decimal)["order"]
         case = path.stem.partition(".")[2]
-        if order["origin"] == "CHECKOUT" and case not in NOT_MODELLED:
+        if order["origin"] == origin:
             orders.setdefault(order["id"], (case, order))
     return dict(orders.values())
 
 
-ORDERS = _checkouts()
+ORDERS, DRAFTS = _captured_orders("CHECKOUT"), _captured_orders("DRAFT")
+del DRAFTS["large"]  # its promotions are of shares that it does not tell
 
 
 def _channel(order: Any) -> Channel:
@@ -70,12 +65,24 @@ def _items(order: Any) -> list[Item]:
     side = "gross" if order["displayGrossPrices"] else "net"
     items = []
     for at, line in enumerate(order["lines"]):
-        promotion = Decimal("0.125") if line["saleId"] else None
+        promotion = Decimal("0.125") if _is_promoted(line) else None
         kind = ProductType(1, "type", "type")
-        product = Product(at, "product", "product", kind, None, str(at), promotion)
-        price = line["undiscountedUnitPrice"][side]["amount"]
-        items.append(Item(Variant(at, product, {"captured": price}), line["quantity"]))
+        slug = "of the voucher" if line["voucherCode"] else "another"
+        product = Product(at, "product", slug, kind, None, str(at), promotion)
+        variant = Variant(at, product, {"captured": line["undiscountedUnitPrice"][side]["amount"]})
+        manual = _by_hand(line)
+        items.append(Item(variant, line["quantity"], line["isGift"], manual))
     return items
+
+
+def _is_promoted(line: Any) -> bool:
+    reason = line["unitDiscountReason"] or ""
+    return bool(line["saleId"]) or (reason.startswith("Promotion") and not line["isGift"])
+
+
+def _by_hand(line: Any) -> Decimal:
+    by_hand = line["unitDiscountReason"] == "scratched"
+    return Decimal(line["unitDiscount"]["amount"]) if by_hand else Decimal(0)
 
 
 def _voucher(order: Any) -> Voucher | None:
@@ -84,6 +91,13 @@ def _voucher(order: Any) -> Voucher | None:
         return None
     if order["voucherCode"] == "PCT10":
         return Voucher("PCT10", percent=Decimal(10))
+    if off := [line["unitDiscount"]["amount"] for line in order["lines"] if line["voucherCode"]]:
+        return Voucher(
+            "captured",
+            VoucherKind.SPECIFIC_PRODUCT,
+            amounts={"captured": off[0]},
+            products=frozenset({"of the voucher"}),
+        )
     kind = VoucherKind.SHIPPING if _off_shipping(order) else VoucherKind.ENTIRE_ORDER
     amount = order["discounts"][0]["amount"]["amount"]
     return Voucher("captured", kind, amounts={"captured": amount})
@@ -121,9 +135,32 @@ def _assert_line(mine: PricedLine, line: Any, currency: str) -> None:
         assert mine.unit_discount.amount == line["unitDiscount"]["amount"]
 
 
+_LISTED_SHIPPING = {"USD": Decimal("9.95"), "PLN": Decimal("15.99")}
+_VOUCHERS = {"ONCE15": Voucher("ONCE15", percent=Decimal(15), once=True)}
+
+
+@pytest.mark.parametrize("case", DRAFTS)
+def test_a_captured_draft_costs_the_same_here(case: str) -> None:
+    order = DRAFTS[case]
+    channel, manual, voucher = _channel(order), Decimal(0), _VOUCHERS.get(order["voucherCode"])
+    if order["discounts"] and order["discounts"][0]["type"] == "MANUAL":
+        channel.shipping_price = _LISTED_SHIPPING[order["channel"]["currencyCode"]]
+        manual = order["discounts"][0]["amount"]["amount"]
+    elif voucher is None:
+        voucher = _voucher(order)
+    priced = quote(channel, _items(order), voucher, manual=manual)
+    assert _amounts(priced.shipping) == _captured_amounts(order["shippingPrice"])
+    for mine, line in zip(priced.lines, order["lines"], strict=True):
+        assert _amounts(mine.total) == _captured_amounts(line["totalPrice"])
+        assert _amounts(mine.undiscounted_total) == _captured_amounts(
+            line["undiscountedTotalPrice"]
+        )
+
+
 def test_enough_captured_orders_are_compared() -> None:
     currencies = {order["channel"]["currencyCode"] for order in ORDERS.values()}
     assert len(ORDERS) > 30
+    assert len(DRAFTS) > 10
     assert currencies == {"PLN", "USD", "JPY", "KWD"}
 
 

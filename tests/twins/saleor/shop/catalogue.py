@@ -133,18 +133,23 @@ class VoucherKind(StrEnum):
     """What a voucher lowers."""
 
     ENTIRE_ORDER = "ENTIRE_ORDER"
+    SPECIFIC_PRODUCT = "SPECIFIC_PRODUCT"
     SHIPPING = "SHIPPING"
 
 
 @dataclass(frozen=True)
 class Voucher:
-    """A voucher: a share or a fixed amount, off the whole order or off the shipping."""
+    """A voucher: a share or a fixed amount, off the whole order, single pieces or the shipping."""
 
     code: str
     kind: VoucherKind = VoucherKind.ENTIRE_ORDER
     percent: Decimal | None = None
     amounts: Mapping[str, Decimal] = field(default_factory=dict)
-    """Fixed amount by channel slug."""
+    """Fixed amount by channel slug; of a piece for single products."""
+    products: frozenset[str] = frozenset()
+    """Slugs of the single products."""
+    once: bool = False
+    """It lowers the cheapest piece of the order, and nothing else."""
 
     def off(self, price: Decimal, channel: Channel) -> Decimal:
         """How much of a price it takes off, before rounding; never more than the price."""

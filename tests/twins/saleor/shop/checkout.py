@@ -43,10 +43,12 @@ class Checkout:
         email: str,
         voucher: Voucher | None,
         gift_card: Decimal,
+        off: Decimal = ZERO,
+        manual: Decimal = ZERO,
         token: str | None = None,
     ) -> Order:
         """Return the order of a basket; of whom the email is an account's, it is theirs."""
-        prices = quote(channel, items, voucher)
+        prices = quote(channel, items, voucher, off=off, manual=manual)
         now = self._time.now()
         address = stock.ADDRESSES.get(channel.slug, stock.ADDRESSES[stock.USD])
         number = next(self._numbers)
@@ -86,20 +88,25 @@ class Checkout:
             unit_discount_reason=_reason(priced, voucher),
             total_price=priced.total,
             undiscounted_total_price=priced.undiscounted_total,
-            sale_id=_PROMOTION if priced.promoted else None,
+            sale_id=_PROMOTION if priced.promoted and not priced.item.is_gift else None,
+            voucher_code=voucher.code if voucher and priced.has_voucher else None,
+            is_gift=priced.item.is_gift,
         )
 
     def _discounts(self, prices: Quote, voucher: Voucher | None) -> list[OrderDiscount]:
-        if voucher is None:
+        if not prices.discount:
             return []
         amount = Money(prices.discount, prices.shipping.currency)
-        return [OrderDiscount(self._names.uuid(), voucher.code, amount)]
+        kind = "VOUCHER" if voucher else "MANUAL"
+        return [OrderDiscount(self._names.uuid(), voucher.code if voucher else "", amount, kind)]
 
 
 def _reason(priced: PricedLine, voucher: Voucher | None) -> str | None:
     reasons = []
-    if voucher and voucher.kind is VoucherKind.ENTIRE_ORDER:
+    if voucher and voucher.kind is VoucherKind.ENTIRE_ORDER and not voucher.once:
         reasons.append(f"Entire order voucher code: {voucher.code}")
+    if voucher and priced.has_voucher:
+        reasons.append(f"Voucher code: {voucher.code}")
     if priced.promoted:
         reasons.append(f"Promotion: {_PROMOTION}")
     return " & ".join(reasons) or None

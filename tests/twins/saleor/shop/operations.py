@@ -54,17 +54,25 @@ class Shop:
         email: str = "guest@example.net",
         voucher: str | None = None,
         gift_card: Decimal = ZERO,
+        off: Decimal = ZERO,
+        manual: Decimal = ZERO,
         metadata: Mapping[str, str] | None = None,
         paid: bool = False,
         checkout_token: str | None = None,
     ) -> Order:
-        """Complete a checkout, paid or not; with an account's email it is that customer's."""
+        """Complete a checkout, paid or not; with an account's email it is that customer's.
+
+        ``off`` is what an order promotion takes off the lines, ``manual`` what the staff take off
+        lines and shipping.
+        """
         order = self._checkout.order(
             self.catalogue.channels[channel],
             items or self.basket(channel),
             email=email,
             voucher=self.catalogue.vouchers[voucher] if voucher else None,
             gift_card=gift_card,
+            off=off,
+            manual=manual,
             token=checkout_token,
         )
         order.metadata.update(metadata or {})

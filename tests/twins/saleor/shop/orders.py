@@ -70,7 +70,7 @@ class OrderLine(WithMetadata):
     undiscounted_total_price: TaxedMoney
     sale_id: str | None = None
     voucher_code: str | None = None
-    """Only vouchers of single products stand here, and this shop has none."""
+    """Only vouchers of single products stand here."""
     is_gift: bool = False
     quantity_fulfilled: int = 0
     unit_discount_type: str = "FIXED"

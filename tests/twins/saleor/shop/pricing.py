@@ -19,6 +19,8 @@ class Item:
     variant: Variant
     quantity: int
     is_gift: bool = False
+    manual: Decimal = ZERO
+    """What the staff take off each piece, in place of a promotion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class PricedLine:
     undiscounted_unit: TaxedMoney
     unit_discount: Money
     promoted: bool
+    has_voucher: bool
+    """Whether a voucher of single products lowers it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +51,77 @@ class Quote:
     """What the voucher takes off, as entered: from the lines or from the shipping."""
 
 
-def quote(channel: Channel, items: Sequence[Item], voucher: Voucher | None = None) -> Quote:
-    """Price a basket."""
-    prices = [_unit_price(channel, item.variant) * item.quantity for item in items]
+def quote(
+    channel: Channel,
+    items: Sequence[Item],
+    voucher: Voucher | None = None,
+    *,
+    off: Decimal = ZERO,
+    manual: Decimal = ZERO,
+) -> Quote:
+    """Price a basket.
+
+    Args:
+        channel: Where it is bought.
+        items: The basket.
+        voucher: The voucher, if there is one.
+        off: What an order promotion takes off the lines, in place of a voucher.
+        manual: What the staff take off lines and shipping.
+    """
+    units = [_unit_price(channel, item) for item in items]
+    offs = _off_pieces(channel, items, units, voucher)
+    prices = [
+        unit * item.quantity - less for unit, item, less in zip(units, items, offs, strict=True)
+    ]
     off_lines, off_shipping = _voucher_amounts(channel, voucher, sum(prices, ZERO))
-    shares = spread(off_lines, prices, channel.currency_code)
+    shares = spread(min(off_lines + off, sum(prices, ZERO)), prices, channel.currency_code)
+    prices = [price - share for price, share in zip(prices, shares, strict=True)]
+    prices, shipping = _lowered(channel, prices, channel.shipping_price - off_shipping, manual)
     return Quote(
         lines=[
-            _line(channel, item, price - share)
-            for item, price, share in zip(items, prices, shares, strict=True)
+            _line(channel, item, price, has_voucher=less > ZERO)
+            for item, price, less in zip(items, prices, offs, strict=True)
         ],
-        shipping=_taxed(channel, channel.shipping_price - off_shipping, channel.rate("standard")),
+        shipping=_taxed(channel, shipping, channel.rate("standard")),
         base_shipping=channel.shipping_price,
-        discount=off_lines + off_shipping,
+        discount=sum(offs, off_lines + off_shipping + off) + manual,
     )
+
+
+def _off_pieces(
+    channel: Channel, items: Sequence[Item], units: Sequence[Decimal], voucher: Voucher | None
+) -> list[Decimal]:
+    """Return what a voucher of single pieces takes off each line."""
+    nothing = [ZERO] * len(items)
+    if voucher is None or not (voucher.once or voucher.kind is VoucherKind.SPECIFIC_PRODUCT):
+        return nothing
+    of_piece = [quantize(voucher.off(unit, channel), channel.currency_code) for unit in units]
+    if voucher.once:
+        paid = [at for at, unit in enumerate(units) if unit > ZERO]
+        cheapest = min(paid, key=units.__getitem__, default=None)
+        return [off if at == cheapest else ZERO for at, off in enumerate(of_piece)]
+    return [
+        off * item.quantity if item.variant.product.slug in voucher.products else ZERO
+        for off, item in zip(of_piece, items, strict=True)
+    ]
+
+
+def _lowered(
+    channel: Channel, prices: list[Decimal], shipping: Decimal, manual: Decimal
+) -> tuple[list[Decimal], Decimal]:
+    """Take a discount of the staff off: the shipping bears its share, the lines the rest."""
+    subtotal = sum(prices, ZERO)
+    if not manual or not subtotal + shipping:
+        return prices, shipping
+    share = quantize(manual * shipping / (subtotal + shipping), channel.currency_code)
+    shares = spread(manual - share, prices, channel.currency_code)
+    return [price - off for price, off in zip(prices, shares, strict=True)], shipping - share
 
 
 def _voucher_amounts(
     channel: Channel, voucher: Voucher | None, subtotal: Decimal
 ) -> tuple[Decimal, Decimal]:
-    if voucher is None:
+    if voucher is None or voucher.once or voucher.kind is VoucherKind.SPECIFIC_PRODUCT:
         return ZERO, ZERO
     if voucher.kind is VoucherKind.SHIPPING:
         off = voucher.off(channel.shipping_price, channel)
@@ -74,13 +129,16 @@ def _voucher_amounts(
     return quantize(voucher.off(subtotal, channel), channel.currency_code), ZERO
 
 
-def _unit_price(channel: Channel, variant: Variant) -> Decimal:
-    price = variant.prices[channel.slug]
-    share = variant.product.promotion
+def _unit_price(channel: Channel, item: Item) -> Decimal:
+    price, share = item.variant.prices[channel.slug], item.variant.product.promotion
+    if item.is_gift:
+        return ZERO
+    if item.manual:
+        return price - min(item.manual, price)
     return price if share is None else price - quantize(price * share, channel.currency_code)
 
 
-def _line(channel: Channel, item: Item, total: Decimal) -> PricedLine:
+def _line(channel: Channel, item: Item, total: Decimal, *, has_voucher: bool) -> PricedLine:
     rate = channel.rate(item.variant.product.tax_class)
     one, quantity = Decimal(1), Decimal(item.quantity)
     taxed = _taxed(channel, total, rate)
@@ -100,7 +158,8 @@ def _line(channel: Channel, item: Item, total: Decimal) -> PricedLine:
         undiscounted_total=undiscounted,
         undiscounted_unit=undiscounted_unit,
         unit_discount=Money(before.amount - after.amount, channel.currency_code),
-        promoted=item.variant.product.promotion is not None,
+        promoted=item.is_gift or item.variant.product.promotion is not None,
+        has_voucher=has_voucher,
     )
 
 

@@ -143,5 +143,12 @@ def _vouchers() -> list[Voucher]:
         Voucher("PCT10", percent=Decimal(10)),
         Voucher("FIX777", amounts={PLN: Decimal("17.77"), USD: Decimal("7.77")}),
         Voucher("FREESHIP", VoucherKind.SHIPPING, percent=Decimal(100)),
+        Voucher("ONCE15", percent=Decimal(15), once=True),
+        Voucher(
+            "PRODFIX3",
+            VoucherKind.SPECIFIC_PRODUCT,
+            amounts={PLN: Decimal("3.33"), USD: Decimal("1.11")},
+            products=frozenset({"mighty-mug", "blue-hoodie"}),
+        ),
         Voucher("SHIP4", VoucherKind.SHIPPING, amounts={PLN: Decimal("6.5"), USD: Decimal(4)}),
     ]
