@@ -110,12 +110,13 @@ def _lowered(
     channel: Channel, prices: list[Decimal], shipping: Decimal, manual: Decimal
 ) -> tuple[list[Decimal], Decimal]:
     """Take a discount of the staff off: the shipping bears its share, the lines the rest."""
-    subtotal = sum(prices, ZERO)
-    if not manual or not subtotal + shipping:
+    whole = sum(prices, shipping)
+    if not manual or not whole:
         return prices, shipping
-    share = quantize(manual * shipping / (subtotal + shipping), channel.currency_code)
-    shares = spread(manual - share, prices, channel.currency_code)
-    return [price - off for price, off in zip(prices, shares, strict=True)], shipping - share
+    off = min(manual, whole)
+    share = quantize(off * shipping / whole, channel.currency_code)
+    shares = spread(off - share, prices, channel.currency_code)
+    return [price - less for price, less in zip(prices, shares, strict=True)], shipping - share
 
 
 def _voucher_amounts(
