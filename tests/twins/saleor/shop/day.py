@@ -42,6 +42,8 @@ class Kind:
     """Slugs of the channels in which orders are placed."""
     most_updates: int = 3
     """How often an order is edited at most, before it is paid and after."""
+    everything: bool = False
+    """Orders come from checkouts and go out in parcels, and customers change their names."""
 
 
 USUAL = Kind()
@@ -58,12 +60,22 @@ class Placing:
     voucher: str | None
     paid: bool
     """Paid at checkout."""
+    visited: bool = False
+    """There is a checkout before."""
 
     def happen(self, shop: Shop, orders: list[Order]) -> None:
         """Place it, and add it to the day's orders."""
-        orders.append(
-            shop.place_order(self.channel, email=self.email, voucher=self.voucher, paid=self.paid)
+        orders.append((self._visit if self.visited else self._order)(shop))
+
+    def _order(self, shop: Shop) -> Order:
+        return shop.place_order(
+            self.channel, email=self.email, voucher=self.voucher, paid=self.paid
         )
+
+    def _visit(self, shop: Shop) -> Order:
+        cart = shop.storefront.start(self.channel, shop.basket(self.channel))
+        shop.storefront.change(cart, email=self.email, voucher=self.voucher, ship=True)
+        return shop.storefront.buy(cart, paid=self.paid)
 
 
 @dataclass(frozen=True)
@@ -113,15 +125,14 @@ def plan_day(rng: Random, count: int, kind: Kind = USUAL) -> list[Placing | Step
             email=_email(rng, buyers[number]),
             voucher=vouchers[number] or None,
             paid=fates[number] == "paid_at_checkout",
+            visited=kind.everything,
         )
         for number in range(count)
     ]
     plan += [
         Step(at, number, act)
         for number in range(count)
-        for at, act in _timed(
-            rng, times[number], _story(rng, fates[number], refunds[number], kind.most_updates)
-        )
+        for at, act in _timed(rng, times[number], _story(rng, fates[number], refunds[number], kind))
     ]
     # Of two things at one moment the placing comes first: the sort is stable.
     return sorted(plan, key=lambda event: event.at)
@@ -149,9 +160,13 @@ def _timed(rng: Random, placed_at: float, acts: Iterator[Action]) -> Iterator[tu
         yield at, act
 
 
-def _story(rng: Random, fate: str, refund: str, most_updates: int) -> Iterator[Action]:
+def _story(rng: Random, fate: str, refund: str, kind: Kind) -> Iterator[Action]:
     """What happens to an order after it was placed."""
-    yield from _updates(rng, most_updates)
+    yield from _updates(rng, kind.most_updates)
+    if kind.everything and fate != "cancelled":
+        yield _rename
+        yield Shop.expire if fate == "unpaid" else _send
+        yield _take_back
     if fate == "cancelled":
         yield Shop.cancel
     elif fate == "paid_by_hand":
@@ -162,7 +177,7 @@ def _story(rng: Random, fate: str, refund: str, most_updates: int) -> Iterator[A
             yield _pay_half
         if fate != "paid_at_checkout":
             yield Shop.pay
-        yield from _updates(rng, most_updates)
+        yield from _updates(rng, kind.most_updates)
         yield from _by_transaction(refund)
 
 
@@ -191,6 +206,20 @@ def _by_hand(refund: str) -> Iterator[Action]:
 
 def _move(street: str, shop: Shop, order: Order) -> None:
     shop.update(order, street=street)
+
+
+def _rename(shop: Shop, order: Order) -> None:
+    if order.user is not None:
+        shop.storefront.rename(order.user, first_name="Prename", last_name="Surname")
+
+
+def _send(shop: Shop, order: Order) -> None:
+    shop.fulfil(order, tracking=f"TRK{order.number}")
+
+
+def _take_back(shop: Shop, order: Order) -> None:
+    if order.fulfillments and int(order.number) % 2:
+        shop.cancel_fulfillment(order.fulfillments[0])
 
 
 def _pay_half(shop: Shop, order: Order) -> None:
