@@ -20,11 +20,17 @@ from tests.control_plane.standalone.stand import Stand, standing
 from tests.system.account import Account, Telling, draw_up
 from tests.system.programs import Program, saleor_segment, until
 from tests.twins.saleor import JPY, KWD, PLN, USD
-from tests.twins.saleor.shop.day import Kind
+from tests.twins.saleor.shop.day import EXTRAS, Kind
+from tests.twins.saleor.shop.stock import catalogue
 from tests.twins.segment import Fault
 
 ORDERS = 2_000
-DAY = Kind(channels=((PLN, 3), (USD, 3), (JPY, 1), (KWD, 1)), most_updates=1)
+DAY = Kind(
+    channels=((PLN, 3), (USD, 3), (JPY, 1), (KWD, 1)),
+    most_updates=1,
+    vouchers=tuple((code, 1) for code in ("", *catalogue().vouchers)),
+    extras=tuple((extra, 1) for extra in EXTRAS),
+)
 
 
 @dataclass(frozen=True)

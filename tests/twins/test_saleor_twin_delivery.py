@@ -364,6 +364,20 @@ async def test_an_acknowledged_delivery_comes_twice_on_demand(
     assert first.body == second.body
 
 
+async def test_a_delivery_whose_answer_is_lost_is_sent_again(
+    saleor: SaleorTwin, webhook: Webhook, receiver: Receiver
+) -> None:
+    saleor.fail(lose_answers=1.0)
+    _update(saleor)
+    await saleor.until(lambda: len(receiver.received) == 2)
+    saleor.heal()
+    await saleor.settled()
+    (delivery,) = saleor.deliveries
+    assert len({one.body for one in receiver.received}) == 1
+    assert delivery.statuses[:2] == [None, None]
+    assert delivery.outcome == "acknowledged"
+
+
 async def test_failed_deliveries_are_shown_with_payload_and_signature(
     saleor: SaleorTwin, app: App, webhook: Webhook, receiver: Receiver
 ) -> None:

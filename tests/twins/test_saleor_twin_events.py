@@ -108,6 +108,49 @@ async def test_every_event_of_ours_is_delivered_with_what_we_ask_for(
     assert told[event.subject]["id"]
 
 
+async def _body(saleor: SaleorTwin, receiver: Receiver, event: Event) -> Any:
+    """Let the event happen; return what it says of its subject."""
+    query = subscription(event, EVERYTHING, held=PERMISSIONS)
+    saleor.webhook(saleor.app(permissions=PERMISSIONS), event, f"{receiver.url}/hook", query)
+    _let_happen(event, saleor.shop)
+    await saleor.settled()
+    return json.loads(receiver.received[0].body)[event.subject]
+
+
+async def test_an_order_says_whose_it_is_and_what_was_bought(
+    saleor: SaleorTwin, receiver: Receiver
+) -> None:
+    order = await _body(saleor, receiver, Event.ORDER_CREATED)
+    assert order["user"]["firstName"] == "Customer"
+    assert order["user"]["defaultBillingAddress"]["city"] == "SAN FRANCISCO"
+    assert order["billingAddress"]["phone"] == ADDRESSES[USD].phone
+    assert order["metafields"] == {}
+    tee, mug = (line["variant"]["product"] for line in order["lines"])
+    assert (tee["slug"], tee["attribute"]) == ("ascii-tee", {"values": [{"name": "Monospace"}]})
+    assert (mug["slug"], mug["attribute"]) == ("mighty-mug", None)
+
+
+async def test_a_checkout_says_what_it_costs(saleor: SaleorTwin, receiver: Receiver) -> None:
+    checkout = await _body(saleor, receiver, Event.CHECKOUT_FULLY_PAID)
+    tee, mug = checkout["lines"]
+    assert tee["undiscountedTotalPrice"] == {"amount": 39.98}
+    assert tee["totalPrice"] == {"gross": {"amount": 43.28}, "net": {"amount": 39.98}}
+    assert tee["variant"]["product"]["thumbnail"]["url"].startswith("http://127.0.0.1:58000/")
+    assert mug["undiscountedTotalPrice"] == {"amount": 11.99}
+    assert mug["totalPrice"] == {"gross": {"amount": 11.36}, "net": {"amount": 10.49}}
+    assert checkout["shippingPrice"] == {"gross": {"amount": 10.77}, "net": {"amount": 9.95}}
+    assert checkout["totalPrice"] == {"gross": {"amount": 65.41, "currency": "USD"}}
+    assert checkout["channel"]["taxConfiguration"] == {"pricesEnteredWithTax": False}
+    assert checkout["user"]["email"] == checkout["email"] == "customer01@example.com"
+
+
+async def test_an_account_says_who_it_is(saleor: SaleorTwin, receiver: Receiver) -> None:
+    user = await _body(saleor, receiver, Event.CUSTOMER_UPDATED)
+    assert (user["firstName"], user["lastName"]) == ("Zoë", "O'Neil")
+    assert user["defaultBillingAddress"]["country"] == {"code": "US"}
+    assert user["isStaff"] is False
+
+
 @pytest.mark.parametrize("event", Event)
 async def test_an_app_without_the_permission_is_told_nothing(
     saleor: SaleorTwin, receiver: Receiver, event: Event

@@ -27,10 +27,16 @@ from tests.data_plane.mapping.simulated import delivered
 from tests.data_plane.mapping.test_simulated import exact
 from tests.twins.saleor import JPY, KWD, PLN, USD, Figures, Order, Shop
 from tests.twins.saleor.clock import Timekeeper
-from tests.twins.saleor.shop.day import Kind, plan_day
+from tests.twins.saleor.shop.day import EXTRAS, Kind, plan_day
+from tests.twins.saleor.shop.stock import catalogue
 
 ORDERS = 120
-DAY = Kind(channels=((PLN, 3), (USD, 2), (JPY, 1), (KWD, 1)), most_updates=2)
+DAY = Kind(
+    channels=((PLN, 3), (USD, 2), (JPY, 1), (KWD, 1)),
+    most_updates=2,
+    vouchers=tuple((code, 1) for code in ("", *catalogue().vouchers)),
+    extras=tuple((extra, 1) for extra in EXTRAS),
+)
 COMPLETED_ON = {
     "Created": "ORDER_CREATED",
     "Confirmed": "ORDER_CONFIRMED",

@@ -4,11 +4,12 @@ Kinds of orders are dealt out by share, not drawn one by one, so that a short da
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from random import Random
+from typing import Any
 
 from tests.twins.saleor.shop.money import quantize
 from tests.twins.saleor.shop.operations import Shop
@@ -24,7 +25,14 @@ _FATES = (
     ("unpaid", 1),
 )
 _REFUNDS = (("none", 13), ("part", 3), ("two_parts", 1), ("line", 1), ("all", 2))
-_VOUCHERS = (("", 6), ("PCT10", 2), ("FIX777", 1), ("FREESHIP", 1), ("SHIP4", 1))
+EXTRAS: Mapping[str, Mapping[str, Any]] = {
+    "": {},
+    "gift card": {"gift_card": Decimal(2)},
+    "order promotion": {"off": Decimal(3)},
+    "by the staff": {"manual": Decimal(2)},
+    "gift": {},
+}
+"""What lowers an order besides a voucher, as ``place_order`` takes it."""
 _BUYERS = (("customer", 5), ("guest", 4))
 _TYPED = ("guest{}@example.net", "Guest{}@Example.NET", "guest+{}@example.org")
 """How guests type their emails."""
@@ -44,6 +52,10 @@ class Kind:
     """How often an order is edited at most, before it is paid and after."""
     everything: bool = False
     """Orders come from checkouts and go out in parcels, and customers change their names."""
+    vouchers: Shares = (("", 6), ("PCT10", 2), ("FIX777", 1), ("FREESHIP", 1), ("SHIP4", 1))
+    """Codes of vouchers; ``""``: none."""
+    extras: Shares = (("", 1),)
+    """What lowers an order besides; see ``EXTRAS``."""
 
 
 USUAL = Kind()
@@ -62,14 +74,24 @@ class Placing:
     """Paid at checkout."""
     visited: bool = False
     """There is a checkout before."""
+    extra: str = ""
+    """What lowers it besides the voucher."""
 
     def happen(self, shop: Shop, orders: list[Order]) -> None:
         """Place it, and add it to the day's orders."""
         orders.append((self._visit if self.visited else self._order)(shop))
 
     def _order(self, shop: Shop) -> Order:
+        items = shop.basket(self.channel)
+        if self.extra == "gift":
+            items.append(replace(items[0], quantity=1, is_gift=True))
         return shop.place_order(
-            self.channel, email=self.email, voucher=self.voucher, paid=self.paid
+            self.channel,
+            items=items,
+            email=self.email,
+            voucher=self.voucher,
+            paid=self.paid,
+            **EXTRAS[self.extra],
         )
 
     def _visit(self, shop: Shop) -> Order:
@@ -116,8 +138,9 @@ def plan_day(rng: Random, count: int, kind: Kind = USUAL) -> list[Placing | Step
     """Plan a day of so many orders: what happens, in the order of time."""
     times = sorted(rng.uniform(0.0, 0.6) for _ in range(count))
     channels, buyers = _deal(rng, kind.channels, count), _deal(rng, _BUYERS, count)
-    vouchers, fates = _deal(rng, _VOUCHERS, count), _deal(rng, _FATES, count)
+    vouchers, fates = _deal(rng, kind.vouchers, count), _deal(rng, _FATES, count)
     refunds = _deal(rng, _REFUNDS, count)
+    extras = _deal(rng, kind.extras, count) if len(kind.extras) > 1 else [""] * count
     plan: list[Placing | Step] = [
         Placing(
             at=times[number],
@@ -126,6 +149,7 @@ def plan_day(rng: Random, count: int, kind: Kind = USUAL) -> list[Placing | Step
             voucher=vouchers[number] or None,
             paid=fates[number] == "paid_at_checkout",
             visited=kind.everything,
+            extra=extras[number],
         )
         for number in range(count)
     ]
@@ -201,7 +225,7 @@ def _by_hand(refund: str) -> Iterator[Action]:
     if refund in ("part", "two_parts", "line"):
         yield _refund_ten_by_hand
     if refund in ("two_parts", "all"):
-        yield Shop.refund_manually
+        yield _refund_rest_by_hand
 
 
 def _move(street: str, shop: Shop, order: Order) -> None:
@@ -234,12 +258,17 @@ def _refund_share(share: Decimal, shop: Shop, order: Order) -> None:
 def _refund_a_piece(shop: Shop, order: Order) -> None:
     piece = {order.lines[0]: 1}
     price = order.lines[0].unit_price.gross.amount
-    if price <= order.transactions[-1].charged_amount.amount:
+    if 0 < price <= order.transactions[-1].charged_amount.amount:
         shop.refund(order, granted=shop.grant_refund(order, piece))
 
 
 def _refund_ten_by_hand(shop: Shop, order: Order) -> None:
     shop.refund_manually(order, min(Decimal(10), order.total.gross.amount))
+
+
+def _refund_rest_by_hand(shop: Shop, order: Order) -> None:
+    if order.payments[-1].captured_amount.amount:
+        shop.refund_manually(order)
 
 
 def _share(order: Order, amount: Decimal, share: Decimal) -> Decimal:
