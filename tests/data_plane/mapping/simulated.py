@@ -5,7 +5,7 @@ own subscription: of an order we know what we ask for, and nothing else.
 """
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from random import Random
 
@@ -17,6 +17,8 @@ from tests.twins.saleor import Figures, Item, Order, SaleorTwin, Shop, SigningKe
 from tests.twins.saleor.api.requests import Request
 from tests.twins.saleor.api.subscription import Occurrence, Subscription, body_of
 from tests.twins.saleor.clock import Timekeeper
+from tests.twins.saleor.sending.deliveries import Subject
+from tests.twins.saleor.shop.carts import Cart
 from tests.twins.saleor.shop.catalogue import (
     Channel,
     Product,
@@ -71,11 +73,12 @@ def _query(event: Event, tracking: str) -> Subscription:
     return Subscription.parse(subscription(event, options), _twin().state.schema)
 
 
-def delivered(event: Event, order: Order, tracking: Tracking) -> bytes:
-    """Return what Saleor sends of an order to an app that may manage orders."""
+def delivered(event: Event, subject: Subject, tracking: Tracking) -> bytes:
+    """Return what Saleor sends to an app that holds what it needs to hear of the event."""
     state = _twin().state
-    app = state.apps.find("1") or state.apps.create("app", permissions=["MANAGE_ORDERS"])
-    occurrence = Occurrence(event.type_name, state.time.now(), "3.23.28", app, order)
+    held = ("MANAGE_ORDERS", "MANAGE_CHECKOUTS")
+    app = state.apps.find("1") or state.apps.create("app", permissions=held)
+    occurrence = Occurrence(event.type_name, state.time.now(), "3.23.28", app, subject)
     payload, errors = _query(event, tracking.model_dump_json(by_alias=True)).render(
         state.schema, occurrence, Request.of_app(state, app)
     )
@@ -136,17 +139,37 @@ def vouchers(draw: st.DrawFn, channel: Channel) -> Voucher | None:
     )
 
 
+def _shop(channel: Channel, voucher: Voucher | None) -> Shop:
+    shop = Shop(
+        rng=Random(0), time=Timekeeper(lambda: 1_800_000_000.0), emit=lambda event, subject: None
+    )
+    shop.catalogue.channels[_SLUG] = channel
+    shop.catalogue.vouchers["CODE"] = voucher or Voucher("CODE")
+    return shop
+
+
+@st.composite
+def carts(draw: st.DrawFn) -> Cart:
+    """Draw a checkout, shipped or not, as its customer fills it."""
+    channel = draw(channels())
+    lines = [
+        replace(draw(items(channel, at)), manual=Decimal(0))
+        for at in range(draw(st.integers(1, 6)))
+    ]
+    voucher = draw(vouchers(channel))
+    storefront = _shop(channel, voucher).storefront
+    cart = storefront.start(_SLUG, lines, email="guest@example.net")
+    storefront.change(cart, voucher="CODE" if voucher else None, ship=draw(st.booleans()))
+    return cart
+
+
 @st.composite
 def bought(draw: st.DrawFn) -> Bought:
     """Draw an order with whatever may lower it."""
     channel = draw(channels())
     lines = [draw(items(channel, at)) for at in range(draw(st.integers(1, 6)))]
     voucher = draw(vouchers(channel))
-    shop = Shop(
-        rng=Random(0), time=Timekeeper(lambda: 1_800_000_000.0), emit=lambda event, subject: None
-    )
-    shop.catalogue.channels[_SLUG] = channel
-    shop.catalogue.vouchers["CODE"] = voucher or Voucher("CODE")
+    shop = _shop(channel, voucher)
     some = st.just(0) | st.integers(0, 10**6)
     order = shop.place_order(
         _SLUG,

@@ -15,9 +15,12 @@ from tests.data_plane.mapping.simulated import (
     EXPONENTS,
     Bought,
     bought,
+    carts,
+    delivered,
     minor,
     paid_with_gift_cards,
 )
+from tests.twins.saleor.shop.carts import Cart
 
 MANY = settings(STEADY, max_examples=400)
 NAMINGS = {"Saleor": "Saleor Order Created", "Spec": "Order Completed"}
@@ -90,6 +93,19 @@ def test_gift_cards_take_nothing_from_what_was_sold(one: Bought, naming: str) ->
     properties = told(one, naming)
     assert_adds_up(properties)
     assert_is_the_shops(one, properties)
+
+
+@MANY
+@given(cart=carts(), naming=st.sampled_from(sorted(NAMINGS)))
+def test_what_is_told_of_a_checkout_adds_up_to_what_it_costs(cart: Cart, naming: str) -> None:
+    pipeline = with_options(naming=naming)
+    body = delivered(Event.CHECKOUT_UPDATED, cart, pipeline.tracking)
+    (message,) = Forwarded(pipeline).take(Event.CHECKOUT_UPDATED, body)
+    properties = message["properties"]
+    assert exact(properties["total"]) == cart.total_price.gross.amount
+    assert exact(properties["revenue"]) == cart.subtotal_price.net.amount
+    assert exact(properties["shipping"]) == cart.shipping_price.net.amount
+    assert_adds_up({"discount": 0.0} | properties)
 
 
 @STEADY
