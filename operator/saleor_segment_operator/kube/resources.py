@@ -23,6 +23,11 @@ PIPELINES = "pipelines"
 """Value of ``PART``: a shard of the Pipelines."""
 
 
+def pipeline_owner(pipeline_id: str = "") -> str:
+    """Return the annotation that says whose Pipeline it is; without an id what all begin with."""
+    return f"integration.{GROUP}/{pipeline_id}"
+
+
 def labels(release: str, part: str) -> Mapping[str, str]:
     """Return the labels of our Secrets; Helm did not make them and does not delete them."""
     return {

@@ -15,9 +15,11 @@ from saleor_segment_operator.kube.resources import (
     APP,
     INSTALLATION,
     OWNER,
+    PIPELINES,
     app_secret,
     installation_secret,
     labels,
+    pipeline_owner,
     selector,
 )
 from saleor_segment_operator.reconcile.ports import AppRecord, Installation
@@ -54,8 +56,9 @@ class KubeSecrets:
         """Return the installation's identity, made and stored at the first call.
 
         Raises:
-            Blocked: What is stored is damaged. It is not made anew: every shop would get a second
-                app, and Segment would take what it has for new.
+            Blocked: What is stored is damaged, or gone while shops are connected. It is not made
+                anew then: every shop would get a second app, and Segment would take what it has
+                for new.
         """
         if self._installation is None:
             self._installation = self._read_installation(await self._installation_secret())
@@ -101,6 +104,8 @@ class KubeSecrets:
         name = installation_secret(self._release)
         made = {"id": secrets.token_hex(8), "salt": secrets.token_hex(16)}
         while (found := await self._own.get(name)) is None:
+            if await self._has_shops():
+                raise self._lost("gone while shops are connected", "our other Secrets there")
             created = await self._own.create(
                 name,
                 {key: value.encode() for key, value in made.items()},
@@ -110,17 +115,28 @@ class KubeSecrets:
                 return created
         return found
 
+    async def _has_shops(self) -> bool:
+        """Tell whether apps or Pipelines are kept here, which know an installation."""
+        if await self.apps():
+            return True
+        shards = await self._own.list(selector(self._release, PIPELINES))
+        notes = (each["metadata"].get("annotations") or {} for each in shards)
+        return any(note.startswith(pipeline_owner()) for each in notes for note in each)
+
+    def _lost(self, how: str, obstacle: str) -> Blocked:
+        name = self._own.words(installation_secret(self._release))
+        message = (
+            f"{name} is {how}: put it back from a backup (keys id and salt, in hex). Without one "
+            f"delete {obstacle} and restart the operator: then each shop gets another app and "
+            "webhooks, and Segment takes what is sent again for new."
+        )
+        return Blocked(Reason.STORE_REFUSED, message)
+
     def _read_installation(self, secret: Mapping[str, Any]) -> Installation:
         found = _text(secret)
         if _ID.fullmatch(found.get("id", "")) and _SALT.fullmatch(found.get("salt", "")):
             return Installation(id=found["id"], salt=found["salt"])
-        name = self._own.words(installation_secret(self._release))
-        message = (
-            f"{name} is damaged: put it back from a backup (keys id and salt, in hex). Without one "
-            "delete it and restart the operator: then each shop gets another app and webhooks, and "
-            "Segment takes what is sent again for new."
-        )
-        raise Blocked(Reason.STORE_REFUSED, message)
+        raise self._lost("damaged", "it, with our other Secrets there,")
 
     def _read_record(self, name: str, secret: Mapping[str, Any]) -> AppRecord:
         found = _text(secret)

@@ -12,7 +12,7 @@ from saleor_segment_operator.reconcile.ports import AppRecord
 from saleor_segment_operator.resource import Reason
 from saleor_segment_server.cluster import SECRETS, Api
 from tests.cluster.ports.cluster import NO_RULES, Cluster
-from tests.ports.contract import UID
+from tests.ports.contract import UID, a_pipeline
 from tests.ports.stores import NOW, RELEASE, KubeStores
 
 INSTALLATION = f"{RELEASE}-installation"
@@ -62,6 +62,26 @@ async def test_a_damaged_installation_is_never_made_anew(
     secret = await stores.own(INSTALLATION)
     assert secret is not None
     assert (secret.get("data") or {}).keys() == damage.keys()
+
+
+async def test_an_installation_is_not_made_anew_while_an_app_is_kept(stores: KubeStores) -> None:
+    await stores.secrets.put_app(UID.format(0), RECORD, of=stores.key)
+    with pytest.raises(Blocked, match="is gone while shops are connected: put it back") as raised:
+        await stores.secrets.installation()
+    assert raised.value.reason == Reason.STORE_REFUSED
+    assert await stores.own(INSTALLATION) is None
+    await stores.secrets.delete_app(UID.format(0))
+    assert await stores.secrets.installation()
+
+
+async def test_an_installation_is_not_made_anew_while_a_pipeline_is_kept(
+    stores: KubeStores,
+) -> None:
+    await stores.pipelines.put(a_pipeline(), of=stores.key)
+    with pytest.raises(Blocked, match="is gone while shops are connected"):
+        await stores.secrets.installation()
+    await stores.pipelines.delete(a_pipeline().id)
+    assert await stores.secrets.installation()
 
 
 async def test_an_installation_that_was_put_back_is_used_without_a_restart(
