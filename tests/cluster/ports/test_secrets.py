@@ -71,7 +71,8 @@ async def test_an_installation_is_not_made_anew_while_an_app_is_kept(stores: Kub
     assert raised.value.reason == Reason.STORE_REFUSED
     assert await stores.own(INSTALLATION) is None
     await stores.secrets.delete_app(UID.format(0))
-    assert await stores.secrets.installation()
+    await stores.secrets.installation()
+    assert await stores.own(INSTALLATION) is not None
 
 
 async def test_an_installation_is_not_made_anew_while_a_pipeline_is_kept(
@@ -81,7 +82,8 @@ async def test_an_installation_is_not_made_anew_while_a_pipeline_is_kept(
     with pytest.raises(Blocked, match="is gone while shops are connected"):
         await stores.secrets.installation()
     await stores.pipelines.delete(a_pipeline().id)
-    assert await stores.secrets.installation()
+    await stores.secrets.installation()
+    assert await stores.own(INSTALLATION) is not None
 
 
 async def test_an_installation_that_was_put_back_is_used_without_a_restart(
