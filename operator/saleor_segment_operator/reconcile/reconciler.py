@@ -45,6 +45,8 @@ from saleor_segment_operator.settings import ReconcileSettings
 _REPLICA_LAG = 0.5
 """Seconds for which Saleor may answer from a replica that does not know yet what was changed: what
 seems missing there would be made twice."""
+_REPEATABLE = 0.1
+"""Seconds after a change that does no harm where it is made once more."""
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -308,8 +310,11 @@ class Reconciler:
 
 
 def _until_seen(done: Iterable[do.Action]) -> float:
-    """Return the seconds until what was done can be seen for sure."""
-    return 0.0 if all(isinstance(action, do.OurAction) for action in done) else _REPLICA_LAG
+    """Return the seconds until what was done can be seen, for sure where that matters."""
+    theirs = [action for action in done if not isinstance(action, do.OurAction)]
+    if all(isinstance(action, do.SwitchWebhooks | do.UpdateWebhook) for action in theirs):
+        return _REPEATABLE if theirs else 0.0
+    return _REPLICA_LAG
 
 
 def _may_pass(problem: Problem) -> bool:
