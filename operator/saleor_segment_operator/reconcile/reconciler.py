@@ -15,7 +15,7 @@ from saleor_segment_operator.reconcile.moment import Clock, moment
 from saleor_segment_operator.reconcile.news import news
 from saleor_segment_operator.reconcile.observe import Observer
 from saleor_segment_operator.reconcile.pace import Pace
-from saleor_segment_operator.reconcile.plan import plan
+from saleor_segment_operator.reconcile.plan import HOLD, plan
 from saleor_segment_operator.reconcile.ports import Integrations, Pipelines, Secrets
 from saleor_segment_operator.reconcile.recovery import Recovery, Shops
 from saleor_segment_operator.reconcile.report import (
@@ -209,6 +209,8 @@ class Reconciler:
         return await self._live(integration, spec)
 
     async def _live(self, integration: Integration, spec: Spec) -> float:
+        if not integration.held and await self._hold(integration):
+            return self._pace.after_progress(integration.key)
         desired = await self._desired(integration, spec)
         saleor = await self._saleor(spec.saleor.api_url)
         seen = await self._observer.observe(integration, desired, saleor)
@@ -219,6 +221,11 @@ class Reconciler:
         await self._tell_of_dead(seen)
         self.recovery.notice(seen, planned)
         return self._next(seen, outcome, planned.look_again, obstacle=planned.obstacle)
+
+    async def _hold(self, integration: Integration) -> bool:
+        """Hold it before anything is looked at, which would be for nothing; tell whether it is."""
+        outcome = await self._actor.act(Stage(Observed(integration=integration)), (HOLD,))
+        return bool(outcome.done)
 
     async def _farewell(self, integration: Integration) -> float | None:
         stage = await self._last_stage(integration)
