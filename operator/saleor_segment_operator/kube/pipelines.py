@@ -20,7 +20,13 @@ from pydantic import ValidationError
 
 from saleor_segment_operator.errors import Blocked
 from saleor_segment_operator.kube.own import Document, OwnSecrets, data
-from saleor_segment_operator.kube.resources import PIPELINES, labels, pipeline_owner, selector
+from saleor_segment_operator.kube.resources import (
+    PIPELINES,
+    as_number,
+    labels,
+    pipeline_owner,
+    selector,
+)
 from saleor_segment_operator.resource import Key, Reason
 from saleor_segment_server.cluster import Api
 from saleor_segment_server.contract import Pipeline, pipelines_secret, shard_of
@@ -225,11 +231,6 @@ def _strays(
     content: Mapping[str, bytes], secret: str, home: Callable[[str], _Shard]
 ) -> Iterator[tuple[str, bytes]]:
     return ((name, value) for name, value in content.items() if home(name).name != secret)
-
-
-def as_number(version: str | None) -> int:
-    """Return a resource version as a number: those of one type may be compared."""
-    return int(version) if version and version.isdigit() else 0
 
 
 def _parsed(pipeline_id: str, value: bytes, secret: str) -> Pipeline | None:

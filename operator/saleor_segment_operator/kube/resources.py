@@ -55,3 +55,8 @@ def app_secret(release: str, uid: str) -> str:
 def lease(release: str) -> str:
     """Return the name of the Lease that the operators of a release lead by."""
     return f"{release}-operator"
+
+
+def as_number(version: str | None) -> int:
+    """Return a resource version as a number: those of one type may be compared; 0 for none."""
+    return int(version) if version and version.isdigit() else 0
