@@ -30,6 +30,8 @@ class Store:
 class MemoryIntegrations(Store):
     objects: dict[Key, Integration] = field(default_factory=dict)
     announcements: list[Announcement] = field(default_factory=list)
+    failing: dict[Key, Exception] = field(default_factory=dict)
+    """What is raised where one of these is asked for."""
 
     def apply(
         self,
@@ -64,6 +66,8 @@ class MemoryIntegrations(Store):
 
     async def get(self, key: Key) -> Integration | None:
         self._check()
+        if key in self.failing:
+            raise self.failing[key]
         return self.objects.get(key)
 
     async def hold(self, integration: Integration) -> None:

@@ -137,13 +137,21 @@ class Reconciler:
             return await self._reconcile(key)
 
     async def measure_all(self, keys: Iterable[Key]) -> None:
-        """Measure those of whom the servers say something new, which are asked of all at once."""
+        """Measure those of whom the servers say something new, which are asked of all at once.
+
+        Raises:
+            Blocked: One could not be measured; the others were.
+            Unavailable: Likewise.
+        """
         told = await self._observer.ask_about_all()
         silence = told if isinstance(told, Problem) else None
+        troubles: list[Blocked | Unavailable] = []
         for key in keys:
             known = self._figures.get(key)
             if known is None or not known.hold(told):
-                await self.measure(key, silence=silence)
+                troubles += await self._troubles_of_measuring(key, silence)
+        if troubles:
+            raise troubles[0]
 
     async def measure(self, key: Key, *, silence: Problem | None = None) -> None:
         """Bring what the status says of delivery up to date, and look at nothing else.
@@ -163,6 +171,17 @@ class Reconciler:
             await self._publish(integration, status)
             await self._tell_of_dead(seen)
             self.recovery.notice(seen)
+
+    async def _troubles_of_measuring(
+        self, key: Key, silence: Problem | None
+    ) -> tuple[Blocked | Unavailable, ...]:
+        try:
+            await self.measure(key, silence=silence)
+        except (Blocked, Unavailable) as error:
+            return (error,)
+        except Exception:  # noqa: BLE001 - a bug met by one integration is not the others'
+            _log.exception("measuring_failed", integration=str(key))
+        return ()
 
     async def _publish_recovery(
         self, integration: Integration, renew: Callable[[RecoveryStatus | None], RecoveryStatus]
