@@ -9,6 +9,7 @@ whoever took the finalizer off must have wanted.
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 
 import structlog
 
@@ -86,15 +87,22 @@ class Sweep:
         return orphans
 
     async def _forget_app(self, uid: str, key: Key) -> None:
-        record = await self._secrets.app(uid)
+        app_id = await self._app_id(uid)
         await self._secrets.delete_app(uid)
         _log.warning(
             "app_forgotten",
             integration=str(key),
             uid=uid,
-            app=record.app_id if record else None,
+            app=app_id,
             why="its integration is gone; the app stays in Saleor",
         )
+
+    async def _app_id(self, uid: str) -> str | None:
+        """Return which app it was, for the log: a record that is damaged goes all the same."""
+        with suppress(Blocked):
+            record = await self._secrets.app(uid)
+            return record.app_id if record else None
+        return None
 
     async def _retire(self, uid: str, key: Key) -> bool:
         """Let the servers send what they have, then take the Pipeline out; tell whether it is."""

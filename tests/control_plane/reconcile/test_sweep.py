@@ -8,6 +8,7 @@ import pytest
 
 from saleor_segment_operator.errors import Blocked, Unavailable
 from saleor_segment_operator.reconcile import Sweep, keep_sweeping
+from saleor_segment_operator.reconcile.ports import AppRecord
 from saleor_segment_operator.resource import Key, Reason
 from saleor_segment_operator.servers import Servers
 from saleor_segment_server.contract import Pipeline, PipelineState
@@ -58,6 +59,25 @@ async def test_an_orphan_drains_first_and_then_goes(ready: World, sweep: Sweep) 
     assert not await sweep()
     assert ready.pipelines.table == {}
     assert ready.app.is_active  # what stands in Saleor is no longer ours
+
+
+async def test_a_damaged_record_goes_as_any_other(ready: World) -> None:
+    class Damaged(MemorySecrets):
+        async def app(self, uid: str) -> AppRecord | None:
+            raise Blocked(Reason.STORE_REFUSED, f"{uid} is damaged")
+
+    force(ready)
+    secrets = Damaged(records=ready.secrets.records, owners=ready.secrets.owners)
+    async with Servers(ready.plane.addresses, token=None) as servers:
+        sweep = Sweep(
+            integrations=ready.integrations,
+            secrets=secrets,
+            pipelines=ready.pipelines,
+            servers=servers,
+            clock=ready.clock,
+        )
+        await sweep()
+    assert ready.secrets.records == {}
 
 
 async def test_an_orphan_waits_for_what_is_still_to_be_sent(ready: World, sweep: Sweep) -> None:
