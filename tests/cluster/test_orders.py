@@ -91,6 +91,7 @@ async def test_a_write_key_rotates_while_saleor_hangs(site: Site) -> None:
         await tenant.secret("segment", writeKey=NEXT_KEY)
         async with asyncio.timeout(_IN_USE):
             await tenant.arrives(tenant.order(), key=NEXT_KEY)
+        tenant.saleor.heal()
 
 
 async def test_two_shops_and_two_integrations_of_one_shop_are_kept_apart(site: Site) -> None:
