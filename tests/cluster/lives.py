@@ -149,7 +149,7 @@ class Scene:
             )
 
     def _stores(self, api: Api) -> dict[str, Any]:
-        release: dict[str, str] = {"release": RELEASE, "namespace": self.ground.release}
+        release: dict[str, Any] = {"release": RELEASE, "namespace": self.ground.release}
         return {
             "clock": self.clock,
             "servers": self.servers,

@@ -268,7 +268,7 @@ async def test_an_api_server_that_ends_takes_the_operator_along_and_the_next_one
     ground: Ground, plane: ControlPlane, logs: Logs
 ) -> None:
     await ground.apply(events=EVENTS)
-    short = {"lease_duration": timedelta(seconds=2)}
+    short: dict[str, Any] = {"lease_duration": timedelta(seconds=2)}
     async with AsyncExitStack() as stack:
         task = await stack.enter_async_context(an_operator(ground, **short))
         await ground.ready()

@@ -228,23 +228,23 @@ class Reconciler:
         return await self._live(integration, spec)
 
     async def _live(self, integration: Integration, spec: Spec) -> float:
-        if not integration.held and await self._hold(integration):
+        holding = None if integration.held else await self._hold(integration)
+        if holding is not None and holding.done:
             return self._pace.after_progress(integration.key)
         desired = await self._desired(integration, spec)
         saleor = await self._saleor(spec.saleor.api_url)
         seen = await self._observer.observe(integration, desired, saleor)
         now = moment(self._clock)
         planned = plan(desired, seen, now)
-        outcome = await self._actor.act(Stage(seen, desired, saleor), planned.lanes)
+        outcome = holding or await self._actor.act(Stage(seen, desired, saleor), planned.lanes)
         await self._publish(integration, report(desired, seen, planned, outcome.failures, now))
         await self._tell_of_dead(seen)
         self.recovery.notice(seen, planned)
         return self._next(seen, outcome, planned.look_again, obstacle=planned.obstacle)
 
-    async def _hold(self, integration: Integration) -> bool:
-        """Hold it before anything is looked at, which would be for nothing; tell whether it is."""
-        outcome = await self._actor.act(Stage(Observed(integration=integration)), (HOLD,))
-        return bool(outcome.done)
+    async def _hold(self, integration: Integration) -> Outcome:
+        """Hold it before anything is looked at, which would be for nothing."""
+        return await self._actor.act(Stage(Observed(integration=integration)), (HOLD,))
 
     async def _farewell(self, integration: Integration) -> float | None:
         stage = await self._last_stage(integration)
