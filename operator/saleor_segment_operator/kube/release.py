@@ -18,8 +18,9 @@ from saleor_segment_server.cluster import LEASES, Api, Conflict, Unserved
 
 HOLDER = "released"
 """Who the Lease says leads, while nobody is to."""
-HELD_FOR = 60
-"""Seconds for which no operator leads afterwards."""
+HELD_FOR = 30
+"""Seconds for which no operator leads afterwards: Helm deletes the Deployment within a few, and who
+installs anew right away has to wait for the rest."""
 
 _ATTEMPTS = 10
 

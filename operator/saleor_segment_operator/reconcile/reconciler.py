@@ -166,9 +166,8 @@ class Reconciler:
                 return
             seen = await self._observer.observe_ours(integration, silence=silence)
             status = report_delivery(seen, moment(self._clock))
-            if status == integration.status:
-                self._figures[key] = Figures.of(seen)
             await self._publish(integration, status)
+            self._remember(seen, status)
             await self._tell_of_dead(seen)
             self.recovery.notice(seen)
 
@@ -238,6 +237,7 @@ class Reconciler:
         planned = plan(desired, seen, now)
         outcome = holding or await self._actor.act(Stage(seen, desired, saleor), planned.lanes)
         await self._publish(integration, report(desired, seen, planned, outcome.failures, now))
+        self._remember(seen, report_delivery(seen, now))
         await self._tell_of_dead(seen)
         self.recovery.notice(seen, planned)
         return self._next(seen, outcome, planned.look_again, obstacle=planned.obstacle)
@@ -277,6 +277,11 @@ class Reconciler:
     async def _desired(self, integration: Integration, spec: Spec) -> Desired:
         installation = await self._secrets.installation()
         return Desired.of(integration, spec, installation, self._settings.public_url)
+
+    def _remember(self, seen: Observed, status: Status) -> None:
+        """Note what was heard where the status said it already: it need not be read for that."""
+        if status == seen.integration.status:
+            self._figures[seen.integration.key] = Figures.of(seen)
 
     async def _publish(self, integration: Integration, status: Status) -> None:
         if status != integration.status:
