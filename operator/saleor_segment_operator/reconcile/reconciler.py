@@ -191,7 +191,9 @@ class Reconciler:
             if now is None or now.uid != integration.uid or now.deleting is not None:
                 return
             fresh = renew(now.status.recovery)
-            await self._publish(now, report_recovery(now.status, fresh, moment(self._clock)))
+            status = report_recovery(now.status, fresh, moment(self._clock))
+            if status != now.status:  # of delivery it says what it did
+                await self._integrations.publish(now, status)
 
     async def _reconcile(self, key: Key) -> float | None:
         integration: Integration | None = None
