@@ -125,6 +125,8 @@ async def test_killed_before_any_step_of_an_adoption_it_ends_ready_with_the_app_
         await scene.assert_ready("shop")
         assert scene.apps("shop") == [app]
     async with scene.life() as life:
+        await life.work("shop")
+        await life.look_back("shop")
         await life.sweep()
         scene.clock.now += 1
         await scene.look()

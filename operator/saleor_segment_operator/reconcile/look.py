@@ -3,7 +3,7 @@
 It may stop anywhere and go on, or begin anew: what a server has already, it says so of.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -80,7 +80,7 @@ class Look:
     """A look at all that was given up since a moment.
 
     Args:
-        pipeline_id: Whose deliveries they are.
+        pipeline_at: Tells whose a delivery is that was made then, by its Pipeline's id.
         webhooks: The ids of our webhooks in Saleor.
         since: When the oldest was made that is looked at.
         began: Now.
@@ -89,14 +89,14 @@ class Look:
 
     def __init__(
         self,
-        pipeline_id: str,
+        pipeline_at: Callable[[datetime], str],
         webhooks: Sequence[str],
         *,
         since: datetime,
         began: datetime,
         memory: Memory,
     ) -> None:
-        self._pipeline_id = pipeline_id
+        self._pipeline_at = pipeline_at
         self._webhooks = tuple(webhooks)
         self._backlog = Backlog(webhooks, since=since)
         self._memory = memory
@@ -157,8 +157,9 @@ class Look:
         elif SIGNATURE not in contents.headers:
             await self._resend(ways, delivery, _UNSIGNED)
         else:
+            pipeline_id = self._pipeline_at(delivery.created_at)
             fate = await ways.servers.hand_in(
-                self._pipeline_id, delivery.event, contents.headers, contents.body
+                pipeline_id, delivery.event, contents.headers, contents.body
             )
             await self._judge(ways, delivery, fate)
 

@@ -20,7 +20,7 @@ from saleor_segment_operator.reconcile.pace import Pace
 from saleor_segment_operator.reconcile.plan import Plan
 from saleor_segment_operator.reconcile.ports import Integrations, Pipelines, Secrets
 from saleor_segment_operator.reconcile.queue import Queue
-from saleor_segment_operator.reconcile.recovered import Result
+from saleor_segment_operator.reconcile.recovered import Eras, Result
 from saleor_segment_operator.reconcile.state import Desired, Observed, Problem
 from saleor_segment_operator.resource import Integration, Invalid, Key, Reason, RecoveryStatus, Spec
 from saleor_segment_operator.saleor import Saleor
@@ -179,12 +179,21 @@ class Recovery:
         installation = await self._secrets.installation()
         desired = Desired.of(integration, spec, installation, self._public_url)
         ours = webhooks.ours(app.webhooks, marker=desired.marker, url=desired.webhook_url)
-        pipeline = await self._pipelines.get(integration.uid)
+        eras = await self._eras(integration)
         now, case.again = moment(self._clock), False
-        before, began = integration.status.recovery, pipeline.since if pipeline else None
-        since = recovered.look_from(now, before=before, began=began)
+        since = recovered.look_from(now, before=integration.status.recovery, began=eras.began)
         ids = [webhook.id for webhook in ours]
-        return Look(integration.uid, ids, since=since, began=now, memory=case.memory)
+        return Look(eras.at, ids, since=since, began=now, memory=case.memory)
+
+    async def _eras(self, integration: Integration) -> Eras:
+        own = await self._pipelines.get(integration.uid)
+        ids = await self._pipelines.ids()
+        others = [
+            await self._pipelines.get(each)
+            for each, key in ids.items()
+            if key == integration.key and each != integration.uid
+        ]
+        return Eras.of(integration.uid, own, (each for each in others if each is not None))
 
     async def _conclude(self, integration: Integration, case: _Case, look: Look) -> None:
         whole = not (look.cut or look.moved)

@@ -4,12 +4,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from saleor_segment_operator.reconcile.backlog import Backlog
 from saleor_segment_operator.reconcile.look import Look, Memory, Ways
+from saleor_segment_operator.reconcile.recovered import Eras
 from saleor_segment_operator.resource import ConditionType, Reason
 from saleor_segment_operator.saleor import Contents, Saleor
 from saleor_segment_operator.servers import Servers
@@ -189,6 +191,42 @@ async def test_what_was_fetched_is_no_proof_that_saleor_reaches_us(there: Recove
         await there.orders(1)
         await process.once()
         assert there.world.says(name) == ("True", Reason.DELIVERY_RECEIVED)
+
+
+async def test_a_restored_integration_gets_what_the_one_before_it_missed_and_nothing_twice(
+    there: Recovering,
+) -> None:
+    async with there.running() as process:
+        there.gate.closed = True
+        early = await there.orders(2)
+        await recover(there, process)  # these were brought back already
+        old = there.world.integration.uid
+    lost = await there.orders(3, seconds=2 * DAY)
+    del there.world.integrations.objects[KEY]
+    there.world.integrations.apply(KEY, there.world.spec())  # with another uid
+    async with there.running() as process:
+        there.world.clock.now += 1
+        fresh = await there.orders(1)
+        assert await recover(there, process) == HOUR
+    new = there.world.integration.uid
+    assert there.status.recovered == len(lost) + len(fresh)
+    assert await there.journaled(old) == [each.body for each in (*early, *lost)]
+    assert await there.journaled(new) == [each.body for each in fresh]
+
+
+async def test_another_shop_of_the_same_name_gets_nothing_from_before(there: Recovering) -> None:
+    async with there.running():
+        before = there.world.pipeline
+    other = before.model_copy(
+        update={
+            "id": "00000000-0000-4000-8000-000000000000",
+            "saleor": before.saleor.model_copy(update={"api_url": "https://x.example/graphql/"}),
+        }
+    )
+    later = before.since + timedelta(days=1) if before.since else None
+    own = before.model_copy(update={"since": later})
+    assert Eras.of(own.id, own, [other]) == Eras(own.id, later)
+    assert Eras.of(own.id, None, [before]).began is None
 
 
 # The servers.
@@ -496,7 +534,7 @@ async def test_none_escapes_while_the_list_moves(there: Recovering) -> None:
             moved = []
             for _ in range(2):
                 look = Look(
-                    world.integration.uid,
+                    lambda _: world.integration.uid,
                     [webhook.id],
                     since=began.replace(year=2000),
                     began=began,

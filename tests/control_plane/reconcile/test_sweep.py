@@ -157,11 +157,60 @@ async def test_one_made_anew_keeps_its_own_and_loses_what_the_old_one_left(
     await process.work()
     new = ready.integration.uid
     assert set(ready.pipelines.table) == {old, new}
+    await look(ready, process)
     await sweep()
     await sweep()
     assert set(ready.pipelines.table) == set(ready.secrets.records) == {new}
     await process.work()
     assert ready.is_ready
+
+
+async def look(world: World, process: Process) -> None:
+    """Have recovery look at Saleor, so long after the start that no later look goes before it."""
+    world.clock.now += 61 * MINUTE
+    await process.work()
+    await process.reconciler.recovery.recover(KEY)
+
+
+async def test_one_whose_webhooks_lead_to_the_old_one_keeps_that_in_force(
+    ready: World, process: Process, sweep: Sweep
+) -> None:
+    """A backup brought it back without its Secret, and with the status that it had."""
+    old, status = ready.integration.uid, ready.status
+    login = ready.secrets.users.pop((KEY.namespace, "saleor-staff"))
+    force(ready)
+    await ready.integrations.publish(ready.integrations.apply(KEY, ready.spec()), status)
+    assert not await sweep()
+    await process.work()
+    assert not ready.is_ready
+    ready.clock.now += 60 * MINUTE
+    for _ in range(3):
+        assert not await sweep()
+    assert ready.pipelines.table[old].state is PipelineState.ACTIVE
+    assert all(old in webhook.target_url for webhook in ready.webhooks())
+    ready.secrets.users[KEY.namespace, "saleor-staff"] = login
+    await process.work()
+    await look(ready, process)
+    assert await sweep()
+    assert not await sweep()
+    assert set(ready.pipelines.table) == {ready.integration.uid}
+
+
+async def test_the_old_one_stays_until_what_saleor_gave_up_of_it_was_looked_at(
+    ready: World, process: Process, sweep: Sweep
+) -> None:
+    old = ready.integration.uid
+    force(ready)
+    ready.integrations.apply(KEY, ready.spec())
+    await process.work()
+    assert ready.is_ready
+    assert not await sweep()
+    await process.reconciler.recovery.recover(KEY)
+    assert not await sweep()  # the next look goes back for an hour
+    assert ready.pipelines.table[old].state is PipelineState.ACTIVE
+    await look(ready, process)
+    assert await sweep()
+    assert ready.pipelines.table[old].state is PipelineState.DRAINING
 
 
 @pytest.mark.parametrize(
