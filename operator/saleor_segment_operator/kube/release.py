@@ -7,11 +7,13 @@ than an uninstall needs until it deletes the Deployment: the operator ends, and 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from saleor_segment_operator.errors import OperatorError, StartError
 from saleor_segment_operator.kube.errors import translated
 from saleor_segment_operator.kube.integrations import KubeIntegrations
+from saleor_segment_operator.kube.lease import write
 from saleor_segment_operator.kube.resources import lease as lease_name
 from saleor_segment_operator.resource import FINALIZER, Integration
 from saleor_segment_server.cluster import LEASES, Api, Conflict, Unserved
@@ -50,13 +52,16 @@ async def release_all(
     Raises:
         StartError: One of them could not be let go; the others were.
     """
+    stop = partial(_stop_operator, api, namespace, lease_name(release))
     try:
-        notice = await _stop_operator(api, namespace, lease_name(release))
+        notice = await stop()
         found = await _release_once(api, namespaces, say)
         if found and notice:
             say(f"waiting {notice:.0f} s until the operator has stopped")
             await sleep(notice)
+            await stop()
             await _release_once(api, namespaces, say)
+        await stop()  # who deletes the Deployment has all of the time from now on
     except OperatorError as error:
         raise StartError(str(error)) from None
     if not found:
@@ -77,24 +82,9 @@ async def _stop_operator(api: Api, namespace: str, name: str) -> float:
 async def _take(api: Api, namespace: str, name: str) -> float:
     found = await api.get(LEASES, namespace, name)
     before: dict[str, Any] = dict((found or {}).get("spec") or {})
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    spec = before | {
-        "holderIdentity": HOLDER,
-        "leaseDurationSeconds": HELD_FOR,
-        "acquireTime": now,
-        "renewTime": now,
-    }
-    metadata = {"name": name} if found is None else found["metadata"]
-    body = {
-        "apiVersion": LEASES.api_version,
-        "kind": "Lease",
-        "metadata": metadata,
-        "spec": spec,
-    }
-    if found is None:
-        await api.create(LEASES, namespace, body)
-    else:
-        await api.replace(LEASES, namespace, name, body)
+    await write(
+        api, namespace, name, found, holder=HOLDER, duration=HELD_FOR, now=datetime.now(UTC)
+    )
     led = before.get("holderIdentity") not in {None, "", HOLDER}
     return float(before.get("leaseDurationSeconds") or 0) if led else 0.0
 

@@ -117,6 +117,31 @@ async def test_what_the_operator_put_back_before_it_ended_is_taken_off_again(
     assert await finalizers(held) == []
 
 
+async def test_no_operator_starts_for_the_whole_time_from_the_end_on(
+    held: KubeStores, leader: Lease
+) -> None:
+    seen: list[str] = []
+
+    async def renewed() -> str:
+        found = await held.api.get(LEASES, held.release_namespace, lease_name(RELEASE))
+        assert found is not None
+        assert found["spec"]["holderIdentity"] == HOLDER
+        return str(found["spec"]["renewTime"])
+
+    async def sleep(_: float) -> None:
+        seen.append(await renewed())
+
+    await release_all(
+        held.api,
+        [held.key.namespace],
+        release=RELEASE,
+        namespace=held.release_namespace,
+        say=Said(),
+        sleep=sleep,
+    )
+    assert await renewed() > seen[0]
+
+
 async def test_what_it_may_not_do_is_one_line(
     held: KubeStores, cluster: Cluster, tmp_path: Path
 ) -> None:
