@@ -57,6 +57,16 @@ async def test_what_is_not_there_is_none(stores: Stores) -> None:
     assert await stores.integrations.keys() == ()
 
 
+async def test_who_is_alive_is_told_by_the_uid(stores: Stores) -> None:
+    old = await stores.apply()
+    assert await stores.integrations.alive(old.uid)
+    assert not await stores.integrations.alive(UID.format(9))
+    await stores.delete()
+    new = await stores.apply()
+    assert await stores.integrations.get(stores.key) is not None
+    assert [await stores.integrations.alive(each.uid) for each in (old, new)] == [False, True]
+
+
 async def test_an_integration_is_found_as_it_was_applied(stores: Stores) -> None:
     applied = await stores.apply(suspend=True)
     found = await the_one(stores)

@@ -70,6 +70,10 @@ class MemoryIntegrations(Store):
             raise self.failing[key]
         return self.objects.get(key)
 
+    async def alive(self, uid: str) -> bool:
+        self._check()
+        return any(each.uid == uid for each in self.objects.values())
+
     async def hold(self, integration: Integration) -> None:
         self._check()
         if (now := self._same(integration)) is None:

@@ -100,6 +100,16 @@ class KubeIntegrations:
         self._know(document)
         return Integration.parse(document)
 
+    async def alive(self, uid: str) -> bool:
+        """Tell whether there is one with this uid now; one that is known is asked for by its name.
+
+        One that is not known has no app: whoever makes one has asked for its integration before.
+        """
+        await self.keys()
+        key = next((key for key, known in self._known.items() if known.uid == uid), None)
+        found = None if key is None else await self.get(key)
+        return found is not None and found.uid == uid
+
     async def hold(self, integration: Integration) -> None:
         """Add our finalizer: it cannot disappear before ``release``.
 

@@ -50,6 +50,9 @@ class Integrations(Protocol):
     async def get(self, key: Key) -> Integration | None:
         """Return it as it is now, or ``None`` where it is gone."""
 
+    async def alive(self, uid: str) -> bool:
+        """Tell whether there is one with this uid now."""
+
     async def hold(self, integration: Integration) -> None:
         """Add our finalizer: it cannot disappear before ``release``; ``Unavailable`` if it has."""
 

@@ -85,6 +85,10 @@ class FolderIntegrations:
         document = self._documents.get(key)
         return None if document is None else Integration.parse(document)
 
+    async def alive(self, uid: str) -> bool:
+        """Tell whether there is one with this uid now."""
+        return any(each["metadata"]["uid"] == uid for each in self._documents.values())
+
     async def hold(self, integration: Integration) -> None:
         """Add our finalizer: it cannot disappear before ``release``.
 

@@ -351,3 +351,15 @@ async def test_integrations_of_other_namespaces_are_not_listed(
     there = await cluster.namespace()
     assert await KubeIntegrations(stores.api, [there]).keys() == ()
     assert stores.key in await KubeIntegrations(stores.api, []).keys()
+
+
+async def test_to_tell_who_is_alive_costs_a_call_at_most(
+    proxied: KubeStores, proxy: FaultyApi
+) -> None:
+    integration = await proxied.apply()
+    await proxied.integrations.keys()
+    mark = len(proxy.calls)
+    assert not await proxied.integrations.alive("5bcfe642-0000-4000-8000-000000000000")
+    assert proxy.calls[mark:] == []
+    assert await proxied.integrations.alive(integration.uid)
+    assert len(proxy.calls[mark:]) == 1
