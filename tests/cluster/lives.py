@@ -282,7 +282,7 @@ async def a_scene(cluster: Cluster, folder: Path) -> AsyncIterator[Scene]:
         saleor.staff(EMAIL, PASSWORD)
         async with (
             standing(cluster, saleor, folder) as ground,
-            Servers(ground.servers.addresses, token=None) as servers,
+            Servers(ground.servers.addresses, tokens=None) as servers,
         ):
             yield Scene(ground, clock, servers)
 

@@ -181,7 +181,7 @@ class Leader:
         addresses = ServerAddresses(
             around.api, namespace=around.namespace, service=f"{settings.release}-server"
         )
-        return Servers(addresses, token=token.current)
+        return Servers(addresses, tokens=token.valid)
 
     async def _make_reconciler(self, servers: Servers, stack: AsyncExitStack) -> Reconciler:
         settings = self._settings

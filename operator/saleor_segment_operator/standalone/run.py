@@ -126,7 +126,7 @@ class _Operator:
             secrets=self._secrets,
             pipelines=self._pipelines,
             saleor=await stack.enter_async_context(SaleorPool(self._make_saleor)),
-            servers=await stack.enter_async_context(Servers(addresses, token=token.current)),
+            servers=await stack.enter_async_context(Servers(addresses, tokens=token.valid)),
             probe=probe.verdict,
             settings=ReconcileSettings(public_url=public_url, resync=settings.resync),
             clock=self._clock,

@@ -527,7 +527,7 @@ async def test_none_escapes_while_the_list_moves(there: Recovering) -> None:
         guard = Guard(allow_loopback=True)
         async with (
             MovingSaleor(world.saleor.api_url, guard=guard, clock=world.clock) as saleor,
-            Servers(world.plane.addresses, token=None) as servers,
+            Servers(world.plane.addresses, tokens=None) as servers,
         ):
             ways = Ways(saleor, servers, token=app.token, staff=None)
             saleor.more = [lambda: emit(there, *[10] * 20)]

@@ -22,7 +22,7 @@ MINUTE = 60.0
 
 @pytest.fixture
 async def sweep(world: World) -> AsyncIterator[Sweep]:
-    async with Servers(world.plane.addresses, token=None) as servers:
+    async with Servers(world.plane.addresses, tokens=None) as servers:
         yield Sweep(
             integrations=world.integrations,
             secrets=world.secrets,
@@ -68,7 +68,7 @@ async def test_a_damaged_record_goes_as_any_other(ready: World) -> None:
 
     force(ready)
     secrets = Damaged(records=ready.secrets.records, owners=ready.secrets.owners)
-    async with Servers(ready.plane.addresses, token=None) as servers:
+    async with Servers(ready.plane.addresses, tokens=None) as servers:
         sweep = Sweep(
             integrations=ready.integrations,
             secrets=secrets,
@@ -245,7 +245,7 @@ async def test_one_that_cannot_be_asked_for_does_not_shield_the_others(sweep: Sw
     ids = [f"5bcfe642-0000-4000-8000-00000000000{number}" for number in range(2)]
     for pipeline_id, namespace in zip(ids, ("hidden", "shop"), strict=True):
         await pipelines.put(_paused(pipeline_id), of=Key(namespace, "one"))
-    async with Plane(pipelines.table) as plane, Servers(plane.addresses, token=None) as servers:
+    async with Plane(pipelines.table) as plane, Servers(plane.addresses, tokens=None) as servers:
         await Sweep(
             integrations=integrations,
             secrets=secrets,
