@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import structlog
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from saleor_segment_operator.errors import Blocked
@@ -29,6 +30,8 @@ from saleor_segment_server.cluster import SECRETS, Api
 _ID = re.compile(r"[0-9a-f]{8,64}")
 _SALT = re.compile(r"[0-9a-f]{32}")
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class KubeSecrets:
@@ -63,6 +66,16 @@ class KubeSecrets:
         if self._installation is None:
             self._installation = self._read_installation(await self._installation_secret())
         return self._installation
+
+    async def restore_installation(self) -> None:
+        """Write the installation's identity back where somebody deleted it, if it is known here."""
+        known, name = self._installation, installation_secret(self._release)
+        if known is not None and await self._make_installation(known) is not None:
+            _log.error(
+                "installation_written_back",
+                secret=self._own.words(name),
+                why="somebody deleted it: without it no operator of this release would start again",
+            )
 
     async def app(self, uid: str) -> AppRecord | None:
         """Return what is kept of the app of the integration with this uid."""
@@ -102,18 +115,22 @@ class KubeSecrets:
 
     async def _installation_secret(self) -> Mapping[str, Any]:
         name = installation_secret(self._release)
-        made = {"id": secrets.token_hex(8), "salt": secrets.token_hex(16)}
+        made = Installation(id=secrets.token_hex(8), salt=secrets.token_hex(16))
         while (found := await self._own.get(name)) is None:
             if await self._has_shops():
                 raise self._lost("gone while shops are connected", "our other Secrets there")
-            created = await self._own.create(
-                name,
-                {key: value.encode() for key, value in made.items()},
-                labels=labels(self._release, INSTALLATION),
-            )
+            created = await self._make_installation(made)
             if created is not None:
                 return created
         return found
+
+    async def _make_installation(self, made: Installation) -> Mapping[str, Any] | None:
+        """Store it; return ``None`` where there already is one."""
+        return await self._own.create(
+            installation_secret(self._release),
+            {"id": made.id.encode(), "salt": made.salt.encode()},
+            labels=labels(self._release, INSTALLATION),
+        )
 
     async def _has_shops(self) -> bool:
         """Tell whether apps or Pipelines are kept here, which know an installation."""
