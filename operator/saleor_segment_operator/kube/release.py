@@ -15,7 +15,8 @@ from saleor_segment_operator.kube.errors import translated
 from saleor_segment_operator.kube.integrations import KubeIntegrations
 from saleor_segment_operator.kube.lease import write
 from saleor_segment_operator.kube.resources import lease as lease_name
-from saleor_segment_operator.resource import FINALIZER, Integration
+from saleor_segment_operator.kube.secrets import KubeSecrets
+from saleor_segment_operator.resource import Integration
 from saleor_segment_server.cluster import LEASES, Api, Conflict, Unserved
 
 HOLDER = "released"
@@ -55,12 +56,13 @@ async def release_all(
     stop = partial(_stop_operator, api, namespace, lease_name(release))
     try:
         notice = await stop()
-        found = await _release_once(api, namespaces, say)
+        ours = await KubeSecrets(api, release=release, namespace=namespace).identity()
+        found = await _release_once(api, namespaces, ours, say)
         if found and notice:
             say(f"waiting {notice:.0f} s until the operator has stopped")
             await sleep(notice)
             await stop()
-            await _release_once(api, namespaces, say)
+            await _release_once(api, namespaces, ours, say)
         await stop()  # who deletes the Deployment has all of the time from now on
     except OperatorError as error:
         raise StartError(str(error)) from None
@@ -89,8 +91,8 @@ async def _take(api: Api, namespace: str, name: str) -> float:
     return float(before.get("leaseDurationSeconds") or 0) if led else 0.0
 
 
-async def _release_once(api: Api, namespaces: Sequence[str], say: Say) -> int:
-    """Release all that there are; return how many there are."""
+async def _release_once(api: Api, namespaces: Sequence[str], ours: str | None, say: Say) -> int:
+    """Release all that installation ``ours`` may keep; return how many there are."""
     integrations = KubeIntegrations(api, namespaces)
     try:
         documents = await integrations.list()
@@ -99,10 +101,13 @@ async def _release_once(api: Api, namespaces: Sequence[str], say: Say) -> int:
             return 0  # their very type is gone
         raise
     failed: list[OperatorError] = []
-    for document in documents:
-        if FINALIZER not in (document["metadata"].get("finalizers") or ()):
+    found = [Integration.parse(document) for document in documents]
+    for integration in found:
+        if not integration.held:
             continue
-        integration = Integration.parse(document)
+        if ours is not None and integration.kept_by not in {None, ours}:
+            say(f"{integration.key}: left to another installation, {integration.kept_by}")
+            continue
         try:
             await integrations.release(integration)
             say(f"{integration.key}: released")

@@ -67,6 +67,11 @@ class KubeSecrets:
             self._installation = self._read_installation(await self._installation_secret())
         return self._installation
 
+    async def identity(self) -> str | None:
+        """Return the installation's id as it is stored; none is made where there is none."""
+        found = await self._own.get(installation_secret(self._release))
+        return None if found is None else _text(found).get("id")
+
     async def restore_installation(self) -> None:
         """Write the installation's identity back where somebody deleted it, if it is known here."""
         known, name = self._installation, installation_secret(self._release)

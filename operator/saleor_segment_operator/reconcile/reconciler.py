@@ -16,7 +16,12 @@ from saleor_segment_operator.reconcile.news import news
 from saleor_segment_operator.reconcile.observe import Observer
 from saleor_segment_operator.reconcile.pace import Pace
 from saleor_segment_operator.reconcile.plan import HOLD, plan
-from saleor_segment_operator.reconcile.ports import Integrations, Pipelines, Secrets
+from saleor_segment_operator.reconcile.ports import (
+    Announcement,
+    Integrations,
+    Pipelines,
+    Secrets,
+)
 from saleor_segment_operator.reconcile.recovery import Recovery, Shops
 from saleor_segment_operator.reconcile.report import (
     newly_dead,
@@ -31,6 +36,7 @@ from saleor_segment_operator.reconcile.rotation import Rotation
 from saleor_segment_operator.reconcile.state import Desired, Observed, Problem
 from saleor_segment_operator.reconcile.write_keys import Probe, WriteKeys
 from saleor_segment_operator.resource import (
+    FINALIZER,
     Integration,
     Invalid,
     Key,
@@ -128,6 +134,7 @@ class Reconciler:
         """Brings changed write keys into use, while its ``run`` does."""
         self._figures: dict[Key, Figures] = {}
         self._farewells: dict[str, datetime] = {}
+        self._left: set[str] = set()
         self.orphaned = 0
         """Integrations that were let go although Saleor could not be cleaned up."""
 
@@ -163,6 +170,8 @@ class Reconciler:
         async with self._turns.setdefault(key, asyncio.Lock()):
             integration = await self._integrations.get(key)
             if integration is None or integration.deleting or not integration.status.conditions:
+                return
+            if await self._is_anothers(integration):
                 return
             seen = await self._observer.observe_ours(integration, silence=silence)
             status = report_delivery(seen, moment(self._clock))
@@ -218,6 +227,8 @@ class Reconciler:
 
     async def _work(self, integration: Integration) -> float | None:
         spec = integration.spec
+        if await self._is_anothers(integration):
+            return await self._leave(integration)
         if integration.deleting is not None:
             return await self._farewell(integration)
         if isinstance(spec, Invalid):
@@ -227,6 +238,26 @@ class Reconciler:
             )
             return self._pace.after_calm(integration.key)
         return await self._live(integration, spec)
+
+    async def _is_anothers(self, integration: Integration) -> bool:
+        """Tell whether another installation keeps it, and it was not asked to be let go at once."""
+        if integration.kept_by is None or (integration.deleting and integration.release):
+            return False
+        return integration.kept_by != (await self._secrets.installation()).id
+
+    async def _leave(self, integration: Integration) -> float:
+        """Leave it to the other installation, whose status stays; say so once."""
+        if integration.uid not in self._left:
+            self._left.add(integration.uid)
+            message = (
+                f"Installation {integration.kept_by} keeps it, and this one leaves it alone: let "
+                "only one release watch a namespace. If the other is gone for good, take its "
+                f"finalizer off: metadata.finalizers, {FINALIZER}."
+            )
+            _log.warning("kept_by_another", integration=str(integration.key), why=message)
+            told = Announcement("Warning", Reason.KEPT_BY_ANOTHER, message)
+            await self._integrations.announce(integration, told)
+        return self._pace.after_calm(integration.key)
 
     async def _live(self, integration: Integration, spec: Spec) -> float:
         holding = None if integration.held else await self._hold(integration)
