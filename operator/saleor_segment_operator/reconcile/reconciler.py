@@ -130,6 +130,7 @@ class Reconciler:
             observer=self._observer,
             actor=self._actor,
             desire=self._desired,
+            is_anothers=self._is_anothers,
         )
         """Brings changed write keys into use, while its ``run`` does."""
         self._figures: dict[Key, Figures] = {}
