@@ -3,7 +3,7 @@ at afterwards."""
 
 from itertools import count
 
-from tests.cluster.site import NAME, Site
+from tests.cluster.site import NAME, Object, Site
 from tests.control_plane.standalone.stand import EMAIL, KEY, NEXT_KEY, PASSWORD
 from tests.system.programs import until
 from tests.twins.saleor.apps import App
@@ -13,6 +13,12 @@ WRONG = f"{PASSWORD}-that-was"
 """A password that Saleor refuses."""
 
 _moments = count()
+
+
+def hasty(values: Object) -> Object:
+    """Have an uninstall wait for the operator's end for a third of what it does else."""
+    values["operator"]["settings"]["leaseDuration"] = "5s"
+    return values
 
 
 async def live_through_it_all(tenant: Site, name: str = NAME) -> None:

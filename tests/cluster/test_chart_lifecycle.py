@@ -26,6 +26,7 @@ from tests.cluster.site import (
     a_site,
     a_tenant,
 )
+from tests.cluster.story import hasty
 from tests.system.programs import until
 from tests.twins.segment.faults import Fault
 
@@ -59,6 +60,7 @@ async def site(
         kubelet,
         release_namespace="life-release",
         shop_namespace="life-shop",
+        values=hasty,
         install=False,
     ) as site:
         restricted = "pod-security.kubernetes.io/enforce=restricted"

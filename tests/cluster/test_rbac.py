@@ -6,7 +6,7 @@ from tests.cluster.kubelet import Kubelet
 from tests.cluster.plane.control_plane import ControlPlane
 from tests.cluster.rights import assert_called_is_granted, granted
 from tests.cluster.site import RELEASE, a_site
-from tests.cluster.story import live_through_it_all
+from tests.cluster.story import hasty, live_through_it_all
 
 
 async def test_every_right_in_the_cluster_is_used_and_no_other(
@@ -19,9 +19,11 @@ async def test_every_right_in_the_cluster_is_used_and_no_other(
         kubelet,
         release_namespace="rights-release",
         shop_namespace="rights-shop",
+        values=hasty,
     ) as site:
         rights = await granted(site)
         await live_through_it_all(site)
         await site.connect()
-        await site.helm.uninstall(RELEASE)
+        await site.helm.uninstall(RELEASE)  # over an operator that runs
+        assert not (await site.get())["metadata"].get("finalizers")
         assert_called_is_granted(site, rights)

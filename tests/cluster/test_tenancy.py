@@ -12,7 +12,7 @@ from tests.cluster.kubelet import Kubelet
 from tests.cluster.plane.control_plane import ControlPlane
 from tests.cluster.rights import assert_called_is_granted, granted
 from tests.cluster.site import OPERATOR, RELEASE, Object, Site, a_site, a_tenant
-from tests.cluster.story import live_through_it_all
+from tests.cluster.story import hasty, live_through_it_all
 from tests.system.programs import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -25,7 +25,7 @@ async def site(
     plane: ControlPlane, kubectl: Kubectl, helm: Helm, kubelet: Kubelet
 ) -> AsyncIterator[Site]:
     def scoped(values: Object) -> Object:
-        return values | {"watchNamespaces": [OURS, ALSO_OURS]}
+        return hasty(values) | {"watchNamespaces": [OURS, ALSO_OURS]}
 
     # The chart puts Roles into the namespaces, so they have to be there first.
     async with (
