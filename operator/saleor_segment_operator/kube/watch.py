@@ -215,6 +215,8 @@ class Watch:
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
             headers=info.as_http_headers(),
+            proxy=found.proxy,
+            trust_env=True,  # as every other call does
             trace_configs=[self._trace()],
         )
         return kopf.AiohttpSession(server=found.url, aiohttp_session=session)

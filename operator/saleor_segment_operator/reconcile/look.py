@@ -35,6 +35,9 @@ _NO_STAFF = (
     "only Saleor can send them signed anew, and there is no staff login to ask it: have them sent "
     "again by eventDeliveryRetry, as a staff user with MANAGE_APPS"
 )
+_SUSPENDED = (
+    "only Saleor can send them signed anew, and it is asked to once spec.suspend is false again"
+)
 _IN_VAIN = "Saleor sent them again and gave them up again: look at their attempts in its dashboard"
 
 
@@ -46,6 +49,8 @@ class Ways:
     servers: Servers
     token: str = field(repr=False)
     staff: StaffCredentials | None = field(repr=False)
+    suspended: bool = False
+    """Whether Saleor is left as it is, and asked for nothing but what it keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +183,8 @@ class Look:
         before = self._memory.resent.get(delivery.id)
         if before is not None and self.began - before.asked_at < _AGAIN:
             self._miss(delivery, f"{why}; {_IN_VAIN}")
+        elif ways.suspended:
+            self._miss(delivery, f"{why}; {_SUSPENDED}")
         elif ways.staff is None:
             self._miss(delivery, f"{why}; {_NO_STAFF}")
         else:

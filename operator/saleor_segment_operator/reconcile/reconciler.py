@@ -153,6 +153,8 @@ class Reconciler:
         """
         told = await self._observer.ask_about_all()
         silence = told if isinstance(told, Problem) else None
+        if silence is None:
+            self.recovery.notice_servers()
         troubles: list[Blocked | Unavailable] = []
         for key in keys:
             known = self._figures.get(key)

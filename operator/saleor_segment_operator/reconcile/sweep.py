@@ -184,6 +184,9 @@ async def keep_sweeping(
         except (Blocked, Unavailable) as error:
             _log.warning("sweep_failed", reason=error.reason, why=str(error))
             delay = soon
+        except Exception:  # noqa: BLE001 - a bug here does not end what keeps Saleor in order
+            _log.exception("sweep_failed")
+            delay = interval
 
 
 def _is_heard(integration: Integration) -> bool:

@@ -133,8 +133,11 @@ async def test_one_that_cannot_be_measured_does_not_keep_the_others_from_it(
     assert ready.status.delivery.pending == 5
 
 
+@pytest.mark.parametrize(
+    "trouble", [Unavailable(Reason.STORE_UNAVAILABLE, "down"), KeyError("a bug")], ids=str
+)
 async def test_all_are_measured_until_it_stops_though_the_store_fails_once(
-    ready: World, process: Process
+    ready: World, process: Process, trouble: Exception
 ) -> None:
     ready.plane.tally(ready.pipeline.id).pending = 5
     stop = asyncio.Event()
@@ -145,7 +148,7 @@ async def test_all_are_measured_until_it_stops_though_the_store_fails_once(
         async def keys(self) -> Sequence[Key]:
             self.rounds += 1
             if self.rounds == 1:
-                raise Unavailable(Reason.STORE_UNAVAILABLE, "down")
+                raise trouble
             if self.rounds == 3:
                 stop.set()
             return await super().keys()

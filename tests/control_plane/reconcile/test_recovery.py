@@ -19,6 +19,7 @@ from saleor_segment_server.contract import PipelineState
 from saleor_segment_server.outbound import Guard
 from tests.control_plane.reconcile.harness import KEY, Process, running
 from tests.control_plane.reconcile.recovering import Recovering, recovering, turns
+from tests.system.programs import until
 from tests.twins.saleor.sending.deliveries import Delivery
 
 DAY = 86_400.0
@@ -237,9 +238,7 @@ async def test_without_a_server_it_waits_and_goes_on_where_it_was(there: Recover
         there.gate.closed = True
         lost = await there.orders(2)
         there.world.plane.down = True
-        delay = await recover(there, process)
-        assert delay is not None
-        assert 0 < delay <= 60
+        assert await recover(there, process) == HOUR  # who hears of the servers says when
         assert there.says() == ("Unknown", Reason.RECOVERY_HINDERED)
         assert "No server is ready" in there.message
         assert there.status.checked_at is None
@@ -582,6 +581,22 @@ async def test_after_the_servers_were_away_there_is_another_look(there: Recoveri
         assert there.status.recovered == len(lost)
 
 
+async def test_a_look_that_waits_for_the_servers_goes_on_once_they_answer(
+    there: Recovering,
+) -> None:
+    async with by_itself(there) as process:
+        await process.work()
+        await there.looked(1)
+        there.gate.closed = True
+        lost = await there.orders(2)
+        there.world.plane.down = True
+        await process.reconciler.measure(KEY)
+        there.world.plane.down = False
+        await process.reconciler.measure_all([])
+        await there.looked(2)
+        await until(lambda: there.status.recovered == len(lost))
+
+
 async def test_what_was_given_up_while_a_look_waited_for_the_servers_comes_back_with_it(
     there: Recovering,
 ) -> None:
@@ -614,6 +629,24 @@ async def test_a_suspended_integration_recovers_and_a_deleting_one_does_not(
         there.world.delete()
         assert await recover(there, process) is None
         assert there.status.recovered == len(lost)
+
+
+async def test_while_suspended_saleor_is_asked_to_send_nothing_again(there: Recovering) -> None:
+    async with there.running() as process:
+        there.gate.closed = True
+        lost = await there.orders(1)
+        await rotate(there)
+        there.world.integrations.apply(KEY, there.world.spec(suspend=True))
+        await process.work()
+        await recover(there, process)
+        assert there.saleor.mutations.count("eventDeliveryRetry") == 0
+        assert there.says() == ("False", Reason.DELIVERIES_MISSING)
+        assert "once spec.suspend is false again" in there.message
+        there.world.integrations.apply(KEY, there.world.spec())
+        await process.work()
+        there.gate.closed = False
+        assert await recover(there, process) == 60.0
+        assert there.saleor.mutations.count("eventDeliveryRetry") == len(lost)
 
 
 async def test_without_an_app_it_waits_for_a_pass_that_finds_one(there: Recovering) -> None:

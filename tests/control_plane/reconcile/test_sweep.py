@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
+from structlog.testing import capture_logs
 
 from saleor_segment_operator.errors import Blocked, Unavailable
 from saleor_segment_operator.reconcile import Sweep, keep_sweeping
@@ -268,6 +269,20 @@ async def test_it_sweeps_at_once_and_again_soon_while_something_is_left(
     await until(lambda: not ready.pipelines.table)
     stop.set()
     await sweeping
+
+
+async def test_a_bug_it_meets_does_not_end_what_runs_beside_it(ready: World, sweep: Sweep) -> None:
+    force(ready)
+    ready.secrets.fail = RuntimeError("a bug")
+    stop = asyncio.Event()
+    with capture_logs() as logs:
+        sweeping = asyncio.create_task(keep_sweeping(sweep, stop, interval=0.01, soon=3600))
+        await until(lambda: logs)
+        ready.secrets.fail = None
+        await until(lambda: ready.pipeline.state is PipelineState.DRAINING)
+    stop.set()
+    await sweeping
+    assert {each["event"] for each in logs if each["log_level"] == "error"} == {"sweep_failed"}
 
 
 def _paused(pipeline_id: str) -> Pipeline:

@@ -25,6 +25,8 @@ class Credentials:
     certificate_file: str | None = None
     key_file: str | None = None
     verify: bool = True
+    proxy: str | None = None
+    """The kubeconfig's proxy; without one those of the environment count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,7 @@ class Access:
             certificate_file=found.cert_file,
             key_file=found.key_file,
             verify=found.verify_ssl,
+            proxy=found.proxy,
         )
 
     def namespace(self) -> str | None:
