@@ -71,12 +71,19 @@ class Access:
             proxy=found.proxy,
         )
 
-    def namespace(self) -> str | None:
-        """Return the pod's namespace, where this is a pod."""
+    def release_namespace(self, named: str | None) -> str:
+        """Return the namespace of the release: the one that was ``named``, else the pod's.
+
+        Raises:
+            StartError: None was, and this is no pod.
+        """
         try:
-            return (self.service_account / "namespace").read_text().strip() or None
+            found = named or (self.service_account / "namespace").read_text().strip()
         except OSError:
-            return None
+            found = ""
+        if not found:
+            raise StartError("--namespace is missing: outside of a pod say where the release is")
+        return found
 
     async def _load(self, configuration: Configuration) -> None:
         if self.kubeconfig is not None:

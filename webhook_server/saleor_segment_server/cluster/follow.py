@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 import structlog
 
+from saleor_segment_server.backoff import backoff
 from saleor_segment_server.cluster.api import Api, Document, WatchEvent
 from saleor_segment_server.cluster.errors import ApiError, Expired, Forbidden, Unanswered
 from saleor_segment_server.cluster.resources import Resource
@@ -137,8 +138,8 @@ class Follower:
         if self._troubles == 1 and isinstance(error, Expired):
             return  # no fault of anyone's: nothing happened here for long
         asked = (error.retry_after or 0.0) if isinstance(error, Unanswered) else 0.0
-        delay = min(_CAP, self._first * 2.0 ** min(self._troubles - 1, 10))
-        delay = max(min(asked, _CAP), delay * (0.5 + 0.5 * self._spread()))
+        delay = backoff(self._troubles, first=self._first, cap=_CAP, spread=self._spread)
+        delay = max(min(asked, _CAP), delay)
         if self._troubles > 1:  # a watch that breaks once is no news
             _log.warning(
                 "watch_failed",
