@@ -3,7 +3,7 @@
 import base64
 import gzip
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -37,10 +37,17 @@ def found(planted: list[Planted], where: str, text: str) -> list[str]:
     return [f"{each.what} in {where}" for each in planted if each.is_in(text)]
 
 
-async def found_in_secrets(site: Site, planted: list[Planted]) -> list[str]:
-    """Return what was found in Secrets of the cluster where it does not belong."""
+async def found_in_secrets(
+    site: Site, planted: list[Planted], namespaces: Iterable[str]
+) -> list[str]:
+    """Return what was found in the Secrets of some namespaces where it does not belong."""
     strays = []
-    for secret in await site.kubectl.list("secrets", "-A"):
+    secrets = [
+        secret
+        for namespace in namespaces
+        for secret in await site.kubectl.list("secrets", namespace=namespace)
+    ]
+    for secret in secrets:
         name = secret["metadata"]["name"]
         text = "\n".join([json.dumps(secret["metadata"]), *_decoded(secret.get("data") or {})])
         foreign = [each for each in planted if not name.startswith(each.belongs or ("\0",))]

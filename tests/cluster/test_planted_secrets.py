@@ -19,6 +19,7 @@ from tests.system.programs import until
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CUSTOMER = "planted-customer@example.net"
+OTHER = "planted-other"
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -33,7 +34,7 @@ async def tenant(
             helm,
             kubelet,
             release_namespace="planted-release",
-            shop_namespace="planted-other",
+            shop_namespace=OTHER,
         ) as site,
         a_tenant(site, "planted-shop", time_scale=500) as tenant,
     ):
@@ -114,7 +115,8 @@ async def test_what_is_secret_or_personal_is_told_nowhere(tenant: Site) -> None:
     await refusals_of_the_api_server(tenant)
     await recovery(tenant)
     planted = await everything_planted(tenant)
-    strays = await found_in_secrets(tenant, planted)
+    places = (tenant.namespace, tenant.shop, OTHER, "default", "kube-system")
+    strays = await found_in_secrets(tenant, planted, places)
     async for where, text in all_told(tenant):
         strays += found(planted, where, text)
     assert strays == []
