@@ -263,10 +263,10 @@ class Reconciler:
         return self._pace.after_calm(integration.key)
 
     async def _live(self, integration: Integration, spec: Spec) -> float:
+        desired = await self._desired(integration, spec)  # needs to be known to hold it, too
         holding = None if integration.held else await self._hold(integration)
         if holding is not None and holding.done:
             return self._pace.after_progress(integration.key)
-        desired = await self._desired(integration, spec)
         saleor = await self._saleor(spec.saleor.api_url)
         seen = await self._observer.observe(integration, desired, saleor)
         now = moment(self._clock)
