@@ -47,6 +47,10 @@ CLUSTER_WIDE = [
     {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch"]},
     {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
 ]
+LET_GO = [
+    {"apiGroups": [GROUP], "resources": [INTEGRATIONS.plural], "verbs": ["get", "patch"]},
+    {"apiGroups": [GROUP], "resources": [f"{INTEGRATIONS.plural}/status"], "verbs": ["patch"]},
+]
 _OWN = [
     {
         "apiGroups": [""],
