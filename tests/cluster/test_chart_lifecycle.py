@@ -261,7 +261,7 @@ async def test_an_uninstall_over_a_crashing_operator_takes_the_definition_if_it_
         await until(lambda: _crashes(site), seconds=30, every=0.2)
         await site.helm.uninstall(RELEASE)
         await site.kubectl.wait(f"crd/{DEFINITION}", "delete")
-        assert await site.kubectl.list("pods") == []
+        await until(lambda: not site.kubelet.pods(site.namespace))
 
 
 async def _crashes(site: Site) -> bool:

@@ -4,7 +4,7 @@ from tests.cluster.helm import Helm
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.kubelet import Kubelet
 from tests.cluster.plane.control_plane import ControlPlane
-from tests.cluster.rights import assert_called_is_granted, granted
+from tests.cluster.rights import assert_granted, calls_of, granted, unused
 from tests.cluster.site import RELEASE, a_site
 from tests.cluster.story import hasty, live_through_it_all
 
@@ -26,4 +26,7 @@ async def test_every_right_in_the_cluster_is_used_and_no_other(
         await site.connect()
         await site.helm.uninstall(RELEASE)  # over an operator that runs
         assert not (await site.get())["metadata"].get("finalizers")
-        assert_called_is_granted(site, rights)
+        calls = calls_of(site)
+        assert {call.account for call in calls} == {right.account for right in rights}
+        assert_granted(calls, rights)
+        assert unused(rights, calls) == set()

@@ -10,7 +10,7 @@ from tests.cluster.helm import Helm
 from tests.cluster.kubectl import Kubectl, Refused
 from tests.cluster.kubelet import Kubelet
 from tests.cluster.plane.control_plane import ControlPlane
-from tests.cluster.rights import assert_called_is_granted, granted
+from tests.cluster.rights import assert_granted, calls_of, granted, unused
 from tests.cluster.site import OPERATOR, RELEASE, Object, Site, a_site, a_tenant
 from tests.cluster.story import hasty, live_through_it_all
 from tests.system.programs import until
@@ -158,10 +158,25 @@ async def _can(site: Site, person: str, verb: str) -> bool:
 
 
 async def test_every_right_in_two_namespaces_is_used_and_no_other(site: Site) -> None:
-    # That letting go needs rights in the cluster shows where a namespace is deleted.
-    rights = frozenset(right for right in await granted(site) if right.scope)
-    for namespace in (OURS, ALSO_OURS):
-        await live_through_it_all(replace(site, shop=namespace), "everything")
+    rights, guest = await granted(site), replace(site, shop=ALSO_OURS)
+    for each in (site, guest):
+        await live_through_it_all(each, "everything")
+    calls = calls_of(site)
+    assert_granted(calls, rights)
+    # Where the namespace's own roles went first, what is left is enough to let go.
+    await guest.connect("late")
+    mark = site.plane.audit.mark()
+    role = f"{OPERATOR}-integrations"
+    binding = await site.kubectl.get("rolebinding", role, ALSO_OURS)
+    await site.kubectl.delete("rolebinding", role, namespace=ALSO_OURS)
+    await site.kubectl.run("-n", ALSO_OURS, "delete", "ssi", "late", "--timeout=30s")
+    left = frozenset(right for right in rights if right.scope != ALSO_OURS)
+    unneeded = unused(left, calls_of(site, since=mark))
+    await site.apply(binding | {"metadata": {"name": role, "namespace": ALSO_OURS}})
     await site.kubectl.run("-n", OURS, "delete", "ssi", "--all", "--timeout=20s")
+    mark = site.plane.audit.mark()
     await site.helm.uninstall(RELEASE)
-    assert_called_is_granted(site, rights)
+    calls |= calls_of(site, since=mark)
+    assert {call.account for call in calls} == {right.account for right in rights}
+    assert unused(rights, calls) & unneeded == set()
+    assert unused(rights, calls) <= {right for right in rights if not right.scope}
