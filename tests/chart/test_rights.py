@@ -51,7 +51,8 @@ def test_in_the_cluster_only_letting_go_is_granted_where_namespaces_are_named() 
     objects = manifests({**OPTIONS["namespaces"], "rbac": {"aggregate": False}})
     (role,) = (one for one in objects if one["kind"] == "ClusterRole")
     assert {group for rule in role["rules"] for group in rule["apiGroups"]} == {"saleor-segment.io"}
-    assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"get", "patch"}
+    verbs = {verb for rule in role["rules"] for verb in rule["verbs"]}
+    assert verbs == {"get", "list", "watch", "patch"}
 
 
 def test_named_namespaces_get_a_role_each_and_the_cluster_none() -> None:

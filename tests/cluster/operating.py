@@ -48,7 +48,11 @@ CLUSTER_WIDE = [
     {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
 ]
 LET_GO = [
-    {"apiGroups": [GROUP], "resources": [INTEGRATIONS.plural], "verbs": ["get", "patch"]},
+    {
+        "apiGroups": [GROUP],
+        "resources": [INTEGRATIONS.plural],
+        "verbs": ["get", "list", "watch", "patch"],
+    },
     {"apiGroups": [GROUP], "resources": [f"{INTEGRATIONS.plural}/status"], "verbs": ["patch"]},
 ]
 _OWN = [
