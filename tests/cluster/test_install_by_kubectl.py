@@ -13,7 +13,7 @@ from tests.cluster.kubectl import Kubectl, Refused
 from tests.cluster.kubelet import Kubelet
 from tests.cluster.plane.control_plane import ControlPlane
 from tests.cluster.service import Entrance
-from tests.cluster.site import NAME, OPERATOR, RELEASE, Site, forget_definition
+from tests.cluster.site import NAME, OPERATOR, RELEASE, Site
 from tests.control_plane.standalone.stand import EMAIL, KEY, PASSWORD
 from tests.system.programs import until
 from tests.twins.saleor import SaleorTwin
@@ -27,7 +27,6 @@ _LOOPBACK = {"name": "SALEOR_SEGMENT_ALLOW_LOOPBACK", "value": "true"}
 async def site(
     plane: ControlPlane, kubectl: Kubectl, helm: Helm, kubelet: Kubelet
 ) -> AsyncIterator[Site]:
-    await forget_definition(kubectl)
     await kubectl.run("create", "namespace", "by-kubectl")
     async with (
         SaleorTwin(time_scale=20) as saleor,
@@ -47,7 +46,6 @@ async def site(
             shop="by-kubectl",
             values={},
         )
-    await forget_definition(kubectl)
 
 
 def copied(folder: Path, public_url: str) -> Path:
