@@ -1,7 +1,8 @@
 """What the servers hold and how far they are: their private API, read from every one of them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
+import structlog
 
 from saleor_segment_operator.errors import Unavailable
 from saleor_segment_operator.resource import Reason
@@ -17,8 +19,10 @@ T = TypeVar("T")
 
 Addresses = Callable[[], Awaitable[Sequence[str]]]
 """Returns the base URLs of all servers that are ready now, as in ``http://10.1.2.3:8081``."""
-Token = Callable[[], Awaitable[str | None]]
-"""Returns the bearer token of their private API as it is now."""
+Tokens = Callable[[], Awaitable[Sequence[str]]]
+"""Returns the bearer tokens of their private API that may be in force now, the likeliest first."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,16 +127,22 @@ class Servers:
 
     What one of them does not answer is unknown of all: every method raises ``Unavailable`` then,
     so that a server out of reach never makes a total smaller or a Pipeline seem held everywhere.
+    Which one it was stands in the log alone: pods and their addresses come and go, and what is
+    raised stands in every integration's status.
 
     Args:
         addresses: Finds the servers.
-        token: Asked before each call, where their private API asks for a token: it may be rotated.
+        tokens: Asked before each call, where their private API asks for a token: a server that was
+            not told yet of a new one takes the one before.
         timeout: Seconds for a whole call.
     """
 
-    def __init__(self, addresses: Addresses, *, token: Token | None, timeout: float = 5.0) -> None:
+    def __init__(
+        self, addresses: Addresses, *, tokens: Tokens | None, timeout: float = 5.0
+    ) -> None:
         self._addresses = addresses
-        self._token = token
+        self._tokens = tokens
+        self._troubles: dict[str, str] = {}
         self._client = httpx.AsyncClient(timeout=timeout, trust_env=False)
 
     async def __aenter__(self) -> Self:
@@ -191,26 +201,45 @@ class Servers:
         addresses = await self._addresses()
         if not addresses:
             raise _nobody()
-        url = f"{min(addresses)}/internal/v1/pipelines/{pipeline_id}/deliveries/{event}"
-        response = await self._send("POST", url, headers=headers, content=body)
-        return _fate(url, response)
+        address = min(addresses)
+        url = f"{address}/internal/v1/pipelines/{pipeline_id}/deliveries/{event}"
+        with self._noting(address):
+            return _fate(await self._send("POST", url, headers=headers, content=body))
 
     async def _of_all(self, ask: Callable[[str], Awaitable[T]]) -> list[T]:
         addresses = await self._addresses()
         if not addresses:
             raise _nobody()
-        answers = await asyncio.gather(*map(ask, addresses), return_exceptions=True)
+        asked = (self._of_one(address, ask) for address in addresses)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
         for answer in answers:
             if isinstance(answer, BaseException):
                 raise answer
         return [answer for answer in answers if not isinstance(answer, BaseException)]
+
+    async def _of_one(self, address: str, ask: Callable[[str], Awaitable[T]]) -> T:
+        with self._noting(address):
+            return await ask(address)
+
+    @contextmanager
+    def _noting(self, address: str) -> Iterator[None]:
+        """Log what is the matter with a server when that changes."""
+        try:
+            yield
+        except Unavailable as error:
+            if self._troubles.get(address) != str(error):
+                _log.warning("server_in_trouble", server=address, why=str(error))
+            self._troubles[address] = str(error)
+            raise
+        if self._troubles.pop(address, None) is not None:
+            _log.info("server_well_again", server=address)
 
     async def _reports(self, address: str, **only: str) -> Mapping[str, _Report]:
         response = await self._ask("GET", f"{address}/internal/v1/pipelines", params=only)
         try:
             return {str(one["id"]): _Report.parse(one) for one in response.json()["pipelines"]}
         except (KeyError, TypeError, ValueError) as error:
-            raise _unreachable(f"The server at {address} answers what we cannot read.") from error
+            raise _unreachable("A server answers what we cannot read.") from error
 
     async def _bury(self, address: str, pipeline_id: str) -> None:
         url = f"{address}/internal/v1/pipelines/{pipeline_id}/bury"
@@ -221,22 +250,35 @@ class Servers:
     ) -> httpx.Response:
         response = await self._send(method, url, **content)
         if response.status_code == httpx.codes.UNAUTHORIZED:
-            raise _token_refused(url)
+            raise _token_refused()
         if not response.is_success and response.status_code != fine:
-            raise _unreachable(f"{url} answers HTTP {response.status_code}.")
+            raise _unreachable(f"A server answers HTTP {response.status_code}.")
         return response
 
     async def _send(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, **content: Any
     ) -> httpx.Response:
-        token = None if self._token is None else await self._token()
-        ours = {} if token is None else {"Authorization": f"Bearer {token}"}
+        """Make a call, once more with a former token where the present one is refused."""
+        present, *former = await self._authorizations()
+        response = await self._request(method, url, {**(headers or {}), **present}, content)
+        for each in former:
+            if not _refuses_token(response):
+                break
+            response = await self._request(method, url, {**(headers or {}), **each}, content)
+        return response
+
+    async def _authorizations(self) -> Sequence[Mapping[str, str]]:
+        tokens = () if self._tokens is None else await self._tokens()
+        return [{"Authorization": f"Bearer {token}"} for token in tokens] or [{}]
+
+    async def _request(
+        self, method: str, url: str, headers: Mapping[str, str], content: Mapping[str, Any]
+    ) -> httpx.Response:
         try:
-            return await self._client.request(
-                method, url, headers={**(headers or {}), **ours}, **content
-            )
+            return await self._client.request(method, url, headers=headers, **content)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _unreachable(f"No answer from {url} ({type(error).__name__}).") from error
+            message = f"A server does not answer ({type(error).__name__}): see its pod and log."
+            raise _unreachable(message) from error
 
 
 _REFUSALS = frozenset(
@@ -251,7 +293,12 @@ _UNVERIFIED = frozenset(
 )
 
 
-def _fate(url: str, response: httpx.Response) -> Fate:
+def _refuses_token(response: httpx.Response) -> bool:
+    is_refusal = response.status_code == httpx.codes.UNAUTHORIZED
+    return is_refusal and _document(response).get("error") not in _UNVERIFIED
+
+
+def _fate(response: httpx.Response) -> Fate:
     """Tell what a server made of a delivery.
 
     Raises:
@@ -264,10 +311,11 @@ def _fate(url: str, response: httpx.Response) -> Fate:
     if error in _UNVERIFIED:
         return Fate.UNVERIFIED
     if error in {"token_missing", "token_wrong"}:
-        raise _token_refused(url)
+        raise _token_refused()
     if error and response.status_code in _REFUSALS:
         return Fate.REFUSED
-    message = f"{url} takes no delivery now (HTTP {response.status_code}): tried again by itself."
+    status = response.status_code
+    message = f"A server takes no delivery now (HTTP {status}): tried again by itself."
     raise Unavailable(Reason.SERVERS_BUSY, message)
 
 
@@ -283,8 +331,8 @@ def _nobody() -> Unavailable:
     return _unreachable("No server is ready: see the servers' pods and logs.")
 
 
-def _token_refused(url: str) -> Unavailable:
-    return _unreachable(f"{url} refuses our token: give both sides the same one.")
+def _token_refused() -> Unavailable:
+    return _unreachable("A server refuses our token: give both sides the same one.")
 
 
 def _unreachable(message: str) -> Unavailable:

@@ -13,7 +13,8 @@ from tests.bench.report import Profile, Report
 HEAD = """\
 # Benchmarks
 
-Written by `make bench`; do not edit. It needs Linux and two cores, and takes some minutes.
+Written by `make bench`; do not edit. It needs Linux and two cores, takes about half an hour, and
+leaves out what runs in a cluster where there is no control plane (`make control-plane`).
 
 ## How to read it
 

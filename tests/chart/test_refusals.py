@@ -46,6 +46,10 @@ CHECKS: dict[str, tuple[dict[str, Any], str]] = {
         {"server": {"settings": {"journalSize": "9Gi", "ballast": "1"}, "persistence": {}}},
         "server.persistence.size is 10Gi",
     ),
+    "no time to stop": (
+        {"server": {"settings": {"shutdownDelay": "0.5m"}, "terminationGracePeriodSeconds": 39}},
+        "server.terminationGracePeriodSeconds is 39, and must hold server.settings.shutdownDelay",
+    ),
     "a large ballast": ({"server": {"settings": {"ballast": "2Gi"}}}, "ballast (2Gi)"),
 }
 
@@ -76,6 +80,12 @@ def test_a_volume_that_holds_the_journal_is_taken(size: str, journal: str, balla
         "persistence": {"size": size},
         "settings": {"journalSize": journal, "ballast": ballast},
     }
+    assert render({**WEBHOOK, "server": server})
+
+
+@pytest.mark.parametrize(("delay", "grace"), [("5s", 15), ("0.5m", 40), ("1h", 3610)])
+def test_a_grace_period_that_holds_the_shutdown_delay_is_taken(delay: str, grace: int) -> None:
+    server = {"settings": {"shutdownDelay": delay}, "terminationGracePeriodSeconds": grace}
     assert render({**WEBHOOK, "server": server})
 
 

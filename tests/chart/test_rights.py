@@ -47,8 +47,16 @@ def test_the_cluster_is_watched_unless_namespaces_are_named() -> None:
     assert own["metadata"]["namespace"] == "saleor-segment"
 
 
-def test_named_namespaces_get_a_role_each_and_the_cluster_none() -> None:
+def test_in_the_cluster_only_letting_go_is_granted_where_namespaces_are_named() -> None:
     objects = manifests({**OPTIONS["namespaces"], "rbac": {"aggregate": False}})
+    (role,) = (one for one in objects if one["kind"] == "ClusterRole")
+    assert {group for rule in role["rules"] for group in rule["apiGroups"]} == {"saleor-segment.io"}
+    verbs = {verb for rule in role["rules"] for verb in rule["verbs"]}
+    assert verbs == {"get", "list", "watch", "patch"}
+
+
+def test_named_namespaces_get_a_role_each_and_the_cluster_none() -> None:
+    objects = manifests({**OPTIONS["namespaces"], "rbac": {"aggregate": False, "letGo": False}})
     assert [one for one in objects if one["kind"].startswith("ClusterRole")] == []
     roles = _roles_of(objects, f"{NAME}-operator")
     places = [role["metadata"]["namespace"] for role in roles]

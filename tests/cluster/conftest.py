@@ -1,4 +1,4 @@
-"""A control plane for each process of the suite that comes to a cluster test."""
+"""A control plane for each module of cluster tests: none meets what another left behind."""
 
 import os
 import secrets
@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.cluster)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def plane(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ControlPlane]:
@@ -31,17 +31,17 @@ def plane(
         yield plane
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kubectl(plane: ControlPlane) -> Kubectl:
     return Kubectl(plane.kubeconfig)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def helm(plane: ControlPlane) -> Helm:
     return Helm(plane.kubeconfig)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kubelet(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubelet]:
     with Kubelet(plane, tmp_path_factory.mktemp("kubelet")) as kubelet:
         yield kubelet

@@ -149,7 +149,8 @@ class FaultyApi:
         headers = [pair for pair in request.headers.items() if pair[0].lower() not in _HOP_BY_HOP]
         return await self._session.request(
             request.method,
-            f"{self.target}{request.raw_path}",
+            # One that takes us for its proxy names the host too.
+            self.target + request.raw_path.removeprefix(f"http://{request.host}"),
             headers=headers,
             data=await request.read() or None,  # else a type is added that the API server refuses
             allow_redirects=False,

@@ -13,12 +13,18 @@ from tests.cluster.site import Site, a_site
 
 @asynccontextmanager
 async def installed(
-    plane: ControlPlane, kubectl: Kubectl, helm: Helm, kubelet: Kubelet, *, name: str
+    plane: ControlPlane,
+    kubectl: Kubectl,
+    helm: Helm,
+    kubelet: Kubelet,
+    *,
+    name: str,
+    resync: str = "5m",
 ) -> AsyncIterator[Site]:
     """Install the chart for a module; a leader that was killed is followed within 3 seconds."""
 
     def hasty(values: dict[str, Any]) -> dict[str, Any]:
-        values["operator"]["settings"]["leaseDuration"] = "3s"
+        values["operator"]["settings"] |= {"leaseDuration": "3s", "resync": resync}
         return values
 
     async with a_site(

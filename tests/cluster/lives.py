@@ -100,6 +100,12 @@ class Life:
             self.scene.clock.now += delay
         raise AssertionError(f"no end after {passes} passes: {await self.scene.found(name)}")
 
+    async def look_back(self, name: str) -> None:
+        """Look at what Saleor gave up, so late that no later look goes back to the beginning."""
+        self.scene.clock.now += 3700.0
+        await self.work(name)
+        await self.reconciler.recovery.recover(self.scene.key(name))
+
 
 @dataclass
 class Scene:
@@ -149,7 +155,7 @@ class Scene:
             )
 
     def _stores(self, api: Api) -> dict[str, Any]:
-        release: dict[str, str] = {"release": RELEASE, "namespace": self.ground.release}
+        release: dict[str, Any] = {"release": RELEASE, "namespace": self.ground.release}
         return {
             "clock": self.clock,
             "servers": self.servers,
@@ -276,7 +282,7 @@ async def a_scene(cluster: Cluster, folder: Path) -> AsyncIterator[Scene]:
         saleor.staff(EMAIL, PASSWORD)
         async with (
             standing(cluster, saleor, folder) as ground,
-            Servers(ground.servers.addresses, token=None) as servers,
+            Servers(ground.servers.addresses, tokens=None) as servers,
         ):
             yield Scene(ground, clock, servers)
 

@@ -47,6 +47,14 @@ CLUSTER_WIDE = [
     {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch"]},
     {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
 ]
+LET_GO = [
+    {
+        "apiGroups": [GROUP],
+        "resources": [INTEGRATIONS.plural],
+        "verbs": ["get", "list", "watch", "patch"],
+    },
+    {"apiGroups": [GROUP], "resources": [f"{INTEGRATIONS.plural}/status"], "verbs": ["patch"]},
+]
 _OWN = [
     {
         "apiGroups": [""],
@@ -161,10 +169,14 @@ class Ground:
 
     @asynccontextmanager
     async def operating(
-        self, *more: str, kubeconfig: Path | None = None
+        self,
+        *more: str,
+        kubeconfig: Path | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> AsyncIterator["Operating"]:
         """Run an operator as a process."""
-        async with saleor_segment(*self.arguments(*more, kubeconfig=kubeconfig)) as program:
+        arguments = self.arguments(*more, kubeconfig=kubeconfig)
+        async with saleor_segment(*arguments, environment=environment) as program:
             started = await program.logged("operator_started")
             async with httpx.AsyncClient(base_url=started["private"]) as client:
                 yield Operating(program, client)

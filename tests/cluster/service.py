@@ -61,7 +61,7 @@ class Entrance:
         return [
             (address, port["port"])
             for each in self._slices.objects.values()
-            for port in each["ports"]
+            for port in each["ports"] or ()
             if self._port in {"", port["name"]}
             for endpoint in each["endpoints"] or ()
             if endpoint["conditions"]["ready"]

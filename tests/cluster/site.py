@@ -11,9 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
-from helm_python import HelmError
 
-from saleor_segment_operator.resource.crd import NAME as DEFINITION
 from tests.agreement.layout import ROOT
 from tests.cluster.helm import Helm
 from tests.cluster.kubectl import Kubectl, Refused
@@ -32,7 +30,6 @@ RELEASE = "saleor-segment"
 NAME = "main-shop"
 OPERATOR, SERVER = f"{RELEASE}-operator", f"{RELEASE}-server-0"
 PATIENCE = 30.0
-_NAMES = 'jsonpath={range .items[*]}{.metadata.namespace} {.metadata.name}{"\\n"}{end}'
 
 Object = dict[str, Any]
 
@@ -257,12 +254,8 @@ async def a_site(
     key: SigningKey | None = None,
     values: Callable[[Object], Object] = lambda values: values,
 ) -> AsyncIterator[Site]:
-    """Make the two namespaces, the twins and the way in, and install the chart.
-
-    The cluster's definition of our type is the site's meanwhile.
-    """
+    """Make the two namespaces, the twins and the way in, and install the chart."""
     async with AsyncExitStack() as stack:
-        await forget_definition(kubectl)
         for name in (release_namespace, shop_namespace):
             await kubectl.run("create", "namespace", name)
         saleor = await stack.enter_async_context(_shop(key, time_scale=20))
@@ -282,7 +275,6 @@ async def a_site(
             shop=shop_namespace,
             values=values(chart_values(entrance.url)),
         )
-        stack.push_async_callback(_clear_away, site)
         if install:
             await site.install()
         yield site
@@ -307,24 +299,6 @@ def _shop(key: SigningKey | None, *, time_scale: float) -> SaleorTwin:
     saleor = SaleorTwin(time_scale=time_scale, key=key or SigningKey.generate())
     saleor.staff(EMAIL, PASSWORD)
     return saleor
-
-
-async def _clear_away(site: Site) -> None:
-    """Leave nothing behind that would be in the next module's way."""
-    with suppress(HelmError):
-        await site.helm.uninstall(RELEASE)
-    await forget_definition(site.kubectl)
-
-
-async def forget_definition(kubectl: Kubectl) -> None:
-    """Remove our type and all of it; Helm installs no definition that is not its own."""
-    with suppress(Refused):  # it is not there
-        found = await kubectl.run("get", "ssi", "-A", "-o", _NAMES)
-        for line in found.splitlines():
-            namespace, name = line.split()
-            free = '{"metadata":{"finalizers":null}}'
-            await kubectl.run("-n", namespace, "patch", "ssi", name, "--type=merge", "-p", free)
-    await kubectl.run("delete", "crd", DEFINITION, "--ignore-not-found", "--timeout=30s")
 
 
 def chart_values(public_url: str) -> Object:

@@ -193,7 +193,8 @@ async def test_a_pod_finds_its_way_by_its_service_account(
     (folder / "namespace").write_text(place)
     where = {"KUBERNETES_SERVICE_HOST": plane.host, "KUBERNETES_SERVICE_PORT": str(plane.port)}
     access = Access(service_account=folder, environment=where)
-    assert access.namespace() == place
+    assert access.release_namespace(None) == place
+    assert access.release_namespace("another") == "another"
     async with Api(access) as api:
         assert (await api.list(SECRETS, place)).items == []
     (folder / "token").write_text("worn out")

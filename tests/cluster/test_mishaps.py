@@ -24,7 +24,7 @@ _DEPLOYMENT, _STATEFUL_SET = f"deployment/{OPERATOR}", f"statefulset/{RELEASE}-s
 async def site(
     plane: ControlPlane, kubectl: Kubectl, helm: Helm, kubelet: Kubelet
 ) -> AsyncIterator[Site]:
-    async with installed(plane, kubectl, helm, kubelet, name="mishaps") as site:
+    async with installed(plane, kubectl, helm, kubelet, name="mishaps", resync="4s") as site:
         yield site
 
 
@@ -141,6 +141,30 @@ async def test_orders_flow_while_the_api_server_answers_nobody(site: Site) -> No
         assert (await site.running())[SERVER] == before
 
 
+async def test_a_server_killed_while_the_api_server_is_away_goes_on_once_that_is_back(
+    site: Site,
+) -> None:
+    async with a_tenant(site, "both", time_scale=5) as tenant:
+        await tenant.connect()
+        await tenant.day(20, 2.0)
+        site.plane.pause()
+        try:
+            killed = site.kubelet.kill(site.namespace, SERVER)
+            await until(partial(_runs_anew, site, killed))
+            order = tenant.order()
+            await tenant.saleor.until(lambda: _tried(tenant, order))
+        finally:
+            site.plane.resume()
+        await ready(site, SERVER)
+        await tenant.arrives(order)
+        await tenant.balances(seconds=60)
+        await tenant.all_arrived()
+
+
+def _tried(tenant: Site, order: str) -> bool:
+    return any(each.attempts for each in tenant.saleor.deliveries if each.order.id == order)
+
+
 async def test_every_change_to_a_webhook_is_put_right_and_told(site: Site) -> None:
     async with a_tenant(site, "by-hand") as tenant:
         await tenant.connect()
@@ -171,8 +195,7 @@ async def test_an_app_that_was_deleted_is_made_again_with_its_webhooks(site: Sit
         before = webhooks(tenant)
         (app,) = tenant.saleor.apps
         app.removed_at = tenant.saleor.state.time.now()
-        await tenant.reconcile("gone")
-        await tenant.saleor.until(lambda: webhooks(tenant) == before)
+        await tenant.saleor.until(lambda: webhooks(tenant) == before)  # at a resync
         (again,) = tenant.saleor.apps
         await tenant.ready()
         assert (await tenant.get())["status"]["saleor"]["appId"] == again.id != app.id

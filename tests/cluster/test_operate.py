@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from saleor_segment_operator.kube.resources import INTEGRATIONS, app_secret
-from saleor_segment_operator.resource import FINALIZER, RECONCILE_AT, ConditionType
+from saleor_segment_operator.resource import FINALIZER, KEPT_BY, RECONCILE_AT, ConditionType
 from saleor_segment_server.cluster import SECRETS, Patch
 from saleor_segment_server.contract import PipelineState
 from tests.cluster.faulty import Fault, FaultyApi
@@ -65,7 +66,7 @@ async def test_an_integration_becomes_ready_and_goes_again(ground: Ground) -> No
         found = await ground.found()
         assert found is not None
         assert found["metadata"]["finalizers"] == [FINALIZER]
-        assert "annotations" not in found["metadata"]
+        assert set(found["metadata"]["annotations"]) == {KEPT_BY}
         assert ground.write_keys == {KEY_ONE}
         assert [hook.is_active for hook in ground.saleor.state.apps.webhooks()] == [True] * 5
         assert await operating.metric("integrations", ready="True") == 1
@@ -76,6 +77,26 @@ async def test_an_integration_becomes_ready_and_goes_again(ground: Ground) -> No
         assert await operating.program.end(signal.SIGTERM) == 0
     assert "planted" not in operating.program.text
     assert "holderIdentity" not in await ground.lease()
+
+
+@pytest.mark.parametrize("named", ["environment", "kubeconfig"])
+async def test_the_way_to_the_api_server_may_lead_through_a_proxy(
+    ground: Ground, proxy: FaultyApi, tmp_path: Path, named: str
+) -> None:
+    config = yaml.safe_load(proxied(ground, proxy, tmp_path).read_text())
+    (cluster,) = config["clusters"]
+    cluster["cluster"] = {"server": "http://known-to-the-proxy-only.invalid"}
+    environment = {}
+    if named == "environment":
+        environment = {"http_proxy": proxy.url, "no_proxy": "127.0.0.1"}
+    else:
+        cluster["cluster"]["proxy-url"] = proxy.url
+    kubeconfig = tmp_path / "behind-a-proxy"
+    kubeconfig.write_text(yaml.safe_dump(config))
+    async with ground.operating(kubeconfig=kubeconfig, environment=environment) as operating:
+        await operating.ready()
+        await ground.apply()
+        await ground.ready()
 
 
 async def _is_gone(ground: Ground) -> bool:

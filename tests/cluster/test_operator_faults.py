@@ -5,7 +5,7 @@ A first integration tells which kinds of calls there are; then each kind fails o
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,28 +101,26 @@ async def road(plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Road]:
     await cluster.close()
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        *({"status": status} for status in (403, 409, 410, 422, 429, 500)),
-        {"status": 500, "done": True},
-        {"status": None},
-    ],
-    ids=str,
-)
-async def test_any_kind_of_call_may_fail_once_and_nothing_is_lost_or_doubled(
-    road: Road, fault: dict[str, Any]
-) -> None:
+FAULTS: Mapping[str, dict[str, Any]] = {
+    **{f"status-{status}": {"status": status} for status in (403, 409, 410, 422, 429, 500)},
+    "answer-lost": {"status": 500, "done": True},
+    "no-answer": {},
+}
+
+
+async def test_any_kind_of_call_may_fail_once_and_nothing_is_lost_or_doubled(road: Road) -> None:
     coming, going = await road.kinds()
     kinds = dict.fromkeys((*coming, *going))
-    faults = [road.proxy.fail(Fault(verb, path, times=1, **fault)) for verb, path in kinds]
-    async with road.scene.life(kubeconfig=road.kubeconfig, timeout=_BRIEF) as life:
-        await road.come(life, "second")
-        await road.scene.assert_ready("second")
-        uid = await road.go(life, "second")
-        await road.scene.assert_gone("second", uid)
-    assert [fault.struck for fault in faults] == [1] * len(kinds)
-    assert road.scene.saleor.mutations.count("appCreate") == 2
+    for name, fault in FAULTS.items():
+        faults = [road.proxy.fail(Fault(verb, path, times=1, **fault)) for verb, path in kinds]
+        async with road.scene.life(kubeconfig=road.kubeconfig, timeout=_BRIEF) as life:
+            await road.come(life, name)
+            await road.scene.assert_ready(name)
+            uid = await road.go(life, name)
+            await road.scene.assert_gone(name, uid)
+        assert [fault.struck for fault in faults] == [1] * len(kinds), name
+        road.proxy.heal()
+    assert road.scene.saleor.mutations.count("appCreate") == 1 + len(FAULTS)
 
 
 async def test_a_right_that_is_missing_is_named_with_its_remedy_and_taken_up_once_granted(
@@ -136,7 +134,7 @@ async def test_a_right_that_is_missing_is_named_with_its_remedy_and_taken_up_onc
             await road.without(verb, path, life, name, logs)
             await life.work(name)
         await road.scene.assert_ready(name)
-    for number, (verb, path) in enumerate(going):
+    for number, (verb, path) in enumerate(kind for kind in going if kind not in coming):
         name = f"comes-{number}"
         async with road.scene.life(kubeconfig=road.kubeconfig) as life:
             uid = await road.scene.uid(name)
@@ -154,7 +152,7 @@ async def test_an_api_server_that_asks_for_time_gets_it(road: Road) -> None:
         await road.scene.ground.apply(name, events=EVENTS)
         fault = road.proxy.fail(Fault(verb, path, 429, retry_after=33))
         async with road.scene.life(kubeconfig=road.kubeconfig) as life:
-            for passes in (1, 2, 3):
+            for passes in (1, 2):
                 while fault.struck < passes:
                     delay = await life.once(name) or 0
                     road.scene.clock.now += delay

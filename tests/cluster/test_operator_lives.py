@@ -143,6 +143,7 @@ async def test_a_restored_integration_finds_its_app_and_what_the_old_one_left_is
         await scene.assert_ready(NAME)
         assert scene.apps(NAME) == [app]
         assert scene.saleor.mutations.count("appCreate") == 1
+        await life.look_back(NAME)
         for _ in range(2):
             await life.sweep()
             await scene.look()

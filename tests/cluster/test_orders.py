@@ -87,10 +87,27 @@ def _first(tenant: Site, key: str) -> float:
 async def test_a_write_key_rotates_while_saleor_hangs(site: Site) -> None:
     async with a_tenant(site, "hanging") as tenant:
         await tenant.connect()
-        tenant.saleor.fail(graphql_delay=30.0)
+        tenant.saleor.fail(graphql_delay=6.0)  # each call; a pass has several
+        await tenant.day(30, 6.0)
         await tenant.secret("segment", writeKey=NEXT_KEY)
-        async with asyncio.timeout(_IN_USE):
-            await tenant.arrives(tenant.order(), key=NEXT_KEY)
+        await until(lambda: tenant.arrived(key=NEXT_KEY), seconds=_IN_USE)
+        tenant.segment.revoke_key(KEY)
+        tenant.saleor.heal()
+        await tenant.balances()
+
+
+async def test_a_spec_that_changes_while_orders_flow_loses_and_doubles_nothing(site: Site) -> None:
+    async with a_tenant(site, "changed") as tenant:
+        await tenant.connect()
+        before = {hook.id: hook.subscription_query for hook in tenant.saleor.apps[0].webhooks}
+        await tenant.day(40, 5.0)
+        await tenant.apply(tenant.integration(tracking={"anonymousIdKey": "visitor"}))
+        await tenant.ready()
+        assert not tenant.saleor.is_settled
+        for hook in tenant.saleor.apps[0].webhooks:
+            assert "visitor" in hook.subscription_query != before[hook.id]
+        await tenant.balances()
+        await tenant.all_arrived()
 
 
 async def test_two_shops_and_two_integrations_of_one_shop_are_kept_apart(site: Site) -> None:

@@ -146,15 +146,15 @@ class Door:
             parked=self.parked.get,
             waiting=self.waiting.get,
             receiver=self.receiver,
-            token=self._token,
+            tokens=self._tokens,
         )
         self.metrics.watch(self.journal.tallies, self.parked.get)
         self.public = await self._listen(stack, public_app(self.receiver))
         self.private = await self._listen(stack, private_app(admin))
         self.client = await stack.enter_async_context(aiohttp.ClientSession())
 
-    async def _token(self) -> str | None:
-        return self.token
+    async def _tokens(self) -> tuple[str, ...]:
+        return () if self.token is None else (self.token,)
 
     async def _listen(self, stack: AsyncExitStack, app: Any) -> Listener:
         listener = Listener(

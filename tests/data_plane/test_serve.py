@@ -216,9 +216,11 @@ async def test_an_internal_token_that_changes_is_the_one_that_counts(
     async with stand.server(internal_token_file=file) as server:
         assert await opened_by("first")
         file.write_text("second")
-        assert (await opened_by("first"), await opened_by("second")) == (False, True)
+        assert (await opened_by("first"), await opened_by("second")) == (True, True)
+        file.write_text("third")
+        assert (await opened_by("first"), await opened_by("third")) == (False, True)
         file.unlink()
-        assert (await opened_by(""), await opened_by("second")) == (False, True)
+        assert (await opened_by(""), await opened_by("third")) == (False, True)
 
 
 async def test_a_server_told_to_stop_is_unready_at_once_and_goes_on_for_its_shutdown_delay(

@@ -21,6 +21,7 @@ from saleor_segment_operator.resource import (
 )
 from saleor_segment_server.contract import Pipeline
 from tests.control_plane.resource.full_status import FULL
+from tests.ports.memory import INSTALLATION
 from tests.ports.stores import NOW, Stores
 
 UID = "5bcfe642-0000-4000-8000-00000000000{}"
@@ -57,6 +58,16 @@ async def test_what_is_not_there_is_none(stores: Stores) -> None:
     assert await stores.integrations.keys() == ()
 
 
+async def test_who_is_alive_is_told_by_the_uid(stores: Stores) -> None:
+    old = await stores.apply()
+    assert await stores.integrations.alive(old.uid)
+    assert not await stores.integrations.alive(UID.format(9))
+    await stores.delete()
+    new = await stores.apply()
+    assert await stores.integrations.get(stores.key) is not None
+    assert [await stores.integrations.alive(each.uid) for each in (old, new)] == [False, True]
+
+
 async def test_an_integration_is_found_as_it_was_applied(stores: Stores) -> None:
     applied = await stores.apply(suspend=True)
     found = await the_one(stores)
@@ -73,7 +84,7 @@ async def test_a_changed_spec_is_another_generation_of_the_same_object(stores: S
 
 
 async def test_one_that_is_held_stays_until_it_is_released(stores: Stores) -> None:
-    await stores.integrations.hold(await stores.apply())
+    await stores.integrations.hold(await stores.apply(), by=INSTALLATION.id)
     assert (await the_one(stores)).held
     await stores.delete()
     deleting = await the_one(stores)
@@ -85,8 +96,8 @@ async def test_one_that_is_held_stays_until_it_is_released(stores: Stores) -> No
 
 async def test_holding_and_releasing_twice_does_no_harm(stores: Stores) -> None:
     integration = await stores.apply()
-    await stores.integrations.hold(integration)
-    await stores.integrations.hold(integration)
+    await stores.integrations.hold(integration, by=INSTALLATION.id)
+    await stores.integrations.hold(integration, by=INSTALLATION.id)
     await stores.integrations.release(integration)
     await stores.integrations.release(integration)
     assert not (await the_one(stores)).held
@@ -102,7 +113,7 @@ async def test_one_that_is_gone_cannot_be_held_and_need_not_be_released(stores: 
     integration = await stores.apply()
     await stores.delete()
     with pytest.raises(Unavailable, match="removed a moment ago"):
-        await stores.integrations.hold(integration)
+        await stores.integrations.hold(integration, by=INSTALLATION.id)
     await stores.integrations.release(integration)
 
 
@@ -114,9 +125,9 @@ async def test_one_made_again_is_another_that_neither_holding_nor_releasing_touc
     new = await stores.apply()
     assert new.uid != old.uid
     with pytest.raises(Unavailable):
-        await stores.integrations.hold(old)
+        await stores.integrations.hold(old, by=INSTALLATION.id)
     assert not (await the_one(stores)).held
-    await stores.integrations.hold(new)
+    await stores.integrations.hold(new, by=INSTALLATION.id)
     await stores.integrations.release(old)
     assert (await the_one(stores)).held
 
@@ -164,7 +175,7 @@ async def test_telling_of_one_that_is_gone_fails_nobody(stores: Stores) -> None:
 
 async def test_a_new_process_finds_what_the_old_one_left(stores: Stores) -> None:
     integration = await stores.apply()
-    await stores.integrations.hold(integration)
+    await stores.integrations.hold(integration, by=INSTALLATION.id)
     await stores.integrations.publish(await the_one(stores), FULL)
     before = await the_one(stores)
     stores.again()

@@ -11,7 +11,7 @@ from typing import Any
 
 from saleor_segment_operator.errors import Unavailable
 from saleor_segment_operator.reconcile.ports import Announcement, AppRecord, Installation
-from saleor_segment_operator.resource import Integration, Key, Reason, Status, parse_spec
+from saleor_segment_operator.resource import KEPT_BY, Integration, Key, Reason, Status, parse_spec
 from saleor_segment_server.contract import Pipeline
 
 INSTALLATION = Installation(id="0badcafe", salt="00112233445566778899aabbccddeeff")
@@ -30,6 +30,8 @@ class Store:
 class MemoryIntegrations(Store):
     objects: dict[Key, Integration] = field(default_factory=dict)
     announcements: list[Announcement] = field(default_factory=list)
+    failing: dict[Key, Exception] = field(default_factory=dict)
+    """What is raised where one of these is asked for."""
 
     def apply(
         self,
@@ -46,6 +48,8 @@ class MemoryIntegrations(Store):
             new = Integration(key, uid or str(uuid.uuid4()), 1, parsed, annotations=marks)
         else:
             generation = old.generation + (old.spec != parsed)
+            if KEPT_BY in old.annotations:  # applying takes away what was applied before only
+                marks[KEPT_BY] = old.annotations[KEPT_BY]
             new = replace(old, generation=generation, spec=parsed, annotations=marks)
         self.objects[key] = new
         return new
@@ -64,13 +68,21 @@ class MemoryIntegrations(Store):
 
     async def get(self, key: Key) -> Integration | None:
         self._check()
+        if key in self.failing:
+            raise self.failing[key]
         return self.objects.get(key)
 
-    async def hold(self, integration: Integration) -> None:
+    async def alive(self, uid: str) -> bool:
+        self._check()
+        return any(each.uid == uid for each in self.objects.values())
+
+    async def hold(self, integration: Integration, *, by: str) -> None:
         self._check()
         if (now := self._same(integration)) is None:
             raise Unavailable(Reason.STORE_UNAVAILABLE, "it was removed a moment ago")
-        self.objects[integration.key] = replace(now, held=True)
+        if not now.held:
+            marks = {**now.annotations, KEPT_BY: by}
+            self.objects[integration.key] = replace(now, held=True, annotations=marks)
 
     async def release(self, integration: Integration) -> None:
         self._check()

@@ -2,7 +2,7 @@
 
 import hmac
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -41,7 +41,7 @@ class Admin:
         parked: Says why a Pipeline's sending has stopped, or ``None``.
         waiting: Says why Segment is tried again for a Pipeline, or ``None``.
         receiver: Takes what is handed in; going down makes us unready.
-        token: Tells the bearer token of ``/internal`` as it is now; without one only loopback
+        tokens: Tells the bearer tokens that open ``/internal`` now; without one only loopback
             gets in.
     """
 
@@ -54,7 +54,7 @@ class Admin:
         parked: Callable[[str], str | None],
         waiting: Callable[[str], str | None],
         receiver: Door,
-        token: Callable[[], Awaitable[str | None]],
+        tokens: Callable[[], Awaitable[Sequence[str]]],
     ) -> None:
         self._table = table
         self._journal = journal
@@ -62,7 +62,7 @@ class Admin:
         self._parked = parked
         self._waiting = waiting
         self._receiver = receiver
-        self._token = token
+        self._tokens = tokens
 
     async def health(self, _: web.Request) -> web.Response:
         """Answer ``/healthz``: this loop runs, or nothing would answer, and so does the journal."""
@@ -150,13 +150,13 @@ class Admin:
         }
 
     async def _authorize(self, request: web.Request) -> None:
-        token = await self._token()
-        if token is None:
+        tokens = await self._tokens()
+        if not tokens:
             if not ipaddress.ip_address(request.remote or "::").is_loopback:
                 raise Unauthorized("token_missing", "set --internal-token-file to be let in")
             return
-        given = request.headers.get("Authorization", "")
-        if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        given = request.headers.get("Authorization", "").encode()
+        if not any(hmac.compare_digest(given, f"Bearer {each}".encode()) for each in tokens):
             raise Unauthorized("token_wrong", "the bearer token is not the one of this server")
 
 

@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from saleor_segment_server.addresses import host_and_port, http_url
 from saleor_segment_server.admin import Admin
 from saleor_segment_server.errors import Rejected, StartError
 from saleor_segment_server.receiver import LARGEST_BODY, Receiver
@@ -84,8 +85,7 @@ class Listener:
         max_connections: int,
         head_seconds: float = _HEAD_SECONDS,
     ) -> None:
-        host, _, port = address.rpartition(":")
-        self._host, self._port = host.strip("[]"), int(port)
+        self._host, self._port = host_and_port(address)
         self.address: tuple[str, int] = self._host, self._port
         """Host and port; as bound, once it is open."""
         self._setting = setting
@@ -122,8 +122,7 @@ class Listener:
     @property
     def url(self) -> str:
         """The bound address as a URL."""
-        host, port = self.address
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return http_url(*self.address)
 
     def stop_listening(self) -> None:
         """Take no more connections; those that are open go on."""

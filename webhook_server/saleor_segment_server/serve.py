@@ -181,7 +181,7 @@ class Server:
             parked=self._forwarder.parked,
             waiting=self._forwarder.waiting,
             receiver=self._receiver,
-            token=token.current,
+            tokens=token.valid,
         )
         self._private = Listener(
             private_app(admin),

@@ -1,11 +1,17 @@
 """The bearer token of the private API, in a file that may be changed under a running process."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
 
 from saleor_segment_server.errors import StartError
+
+_FORMER = 300.0
+"""Seconds for which the token before counts too: a kubelet takes up to two minutes to write a
+changed Secret into a pod, and both sides are not told at once."""
 
 log = structlog.get_logger(__name__)
 
@@ -15,11 +21,15 @@ class TokenFile:
 
     Args:
         path: The file; ``None`` where the private API asks for no token.
+        clock: Seconds on a clock that is never set.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
+        self._clock = clock
         self._last: str | None = None
+        self._former: str | None = None
+        self._changed = 0.0
         self._problem: str | None = None
 
     async def load(self) -> None:
@@ -30,16 +40,25 @@ class TokenFile:
         """
         self._last = await asyncio.to_thread(read_token, self._path)
 
-    async def current(self) -> str | None:
-        """Return the token; the last good one while the file is unreadable, which is logged."""
+    async def valid(self) -> tuple[str, ...]:
+        """Return the token, and behind it the one before where that changed some minutes ago.
+
+        While the file is unreadable, which is logged, the last good one is the token.
+        """
         try:
-            self._last = await asyncio.to_thread(read_token, self._path)
+            self._take(await asyncio.to_thread(read_token, self._path))
             self._problem = None
         except StartError as error:
             if self._problem != str(error):
                 log.warning("internal_token_unreadable", problem=str(error))
             self._problem = str(error)
-        return self._last
+        is_recent = self._clock() - self._changed < _FORMER
+        return tuple(each for each in (self._last, self._former if is_recent else None) if each)
+
+    def _take(self, token: str | None) -> None:
+        if token != self._last:
+            self._last, self._former, self._changed = token, self._last, self._clock()
+            log.info("internal_token_changed")
 
 
 def read_token(path: Path | None) -> str | None:

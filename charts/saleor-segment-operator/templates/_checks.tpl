@@ -5,6 +5,12 @@
 {{- mul (trimSuffix $unit . | int64) (index $factor $unit | int64) -}}
 {{- end -}}
 
+{{/* A time span such as 1.5m in seconds. */}}
+{{- define "saleor-segment.seconds" -}}
+{{- $unit := regexFind "[smhd]$" . -}}
+{{- mulf (trimSuffix $unit . | float64) (index (dict "s" 1 "m" 60 "h" 3600 "d" 86400) $unit) -}}
+{{- end -}}
+
 {{/* What a schema cannot say: each failure names the value and the remedy. */}}
 {{- define "saleor-segment.checks" -}}
 {{- if not .Values.webhook.publicUrl }}
@@ -25,6 +31,10 @@
 {{- $held := add (include "saleor-segment.bytes" .settings.journalSize | int64) (include "saleor-segment.bytes" .settings.ballast | int64) }}
 {{- if gt (mul $held 10) (mul $volume 9) }}
 {{- fail (printf "server.persistence.size is %s, and nine tenths of it must hold server.settings.journalSize (%s) and ballast (%s), the rest is for the filesystem and the journal's log: ask for a larger volume or lower journalSize" .persistence.size .settings.journalSize .settings.ballast) }}
+{{- end }}
+{{- $delay := include "saleor-segment.seconds" .settings.shutdownDelay | float64 }}
+{{- if gt (addf $delay 10) (float64 .terminationGracePeriodSeconds) }}
+{{- fail (printf "server.terminationGracePeriodSeconds is %v, and must hold server.settings.shutdownDelay (%s) and 10 s to finish what is in flight and close the journal: raise it or lower shutdownDelay" .terminationGracePeriodSeconds .settings.shutdownDelay) }}
 {{- end }}
 {{- end }}
 {{- end -}}

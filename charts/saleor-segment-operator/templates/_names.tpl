@@ -60,7 +60,7 @@ default
 
 {{/* Every address of a pod, in the family it listens on. */}}
 {{- define "saleor-segment.everyAddress" -}}
-{{- ternary "[::]" "0.0.0.0" (eq .Values.ipFamily "IPv6") -}}
+{{- ternary "[::]" "0.0.0.0" (eq (.Values.ipFamily | default "IPv4") "IPv6") -}}
 {{- end -}}
 
 {{- define "saleor-segment.image" -}}

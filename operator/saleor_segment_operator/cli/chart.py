@@ -68,6 +68,10 @@ class Rbac(Section):
 
     create: bool = True
     """Create the roles and bindings that the daemons need; off where you bind them yourself."""
+    let_go: bool = True
+    """With watchNamespaces, let the operator read and let go of integrations in the whole cluster,
+    and nothing else: a namespace that is deleted takes the operator's rights there with it before
+    its integrations, and hangs."""
     aggregate: bool = True
     """Add integrations to the cluster's roles view, edit and admin. Whoever may create one can
     use any Secret of its namespace."""

@@ -138,6 +138,8 @@ def _written(field: FieldInfo) -> str:
     value = field.default
     if value is None:
         return ""
+    if value == ():
+        return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, timedelta):

@@ -6,7 +6,6 @@ from typing import Any
 import click
 
 from saleor_segment_operator.cli.flags import load, options
-from saleor_segment_operator.errors import StartError
 from saleor_segment_operator.operate.settings import Names
 from saleor_segment_server import logs
 from saleor_segment_server.settings import ClusterSettings
@@ -39,9 +38,7 @@ async def _release(settings: ReleaseSettings) -> None:
     from saleor_segment_server.cluster import Access, Api  # noqa: PLC0415
 
     access = Access(kubeconfig=settings.kubeconfig, service_account=settings.service_account)
-    namespace = settings.namespace or access.namespace()
-    if namespace is None:
-        raise StartError("--namespace is missing: outside of a pod say where the release is")
+    namespace = access.release_namespace(settings.namespace)
     async with Api(access) as api:
         await release_all(
             api,

@@ -7,6 +7,7 @@ from typing import Any
 
 from saleor_segment_operator.errors import Unavailable
 from saleor_segment_operator.resource import Reason
+from saleor_segment_server.addresses import http_url
 from saleor_segment_server.cluster import ENDPOINT_SLICES, Api, ApiError
 
 PORT = "private"
@@ -80,4 +81,4 @@ def _servers(slices: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
             if port is not None and ready is not False:  # unknown counts as ready, says the API
                 address = endpoint["addresses"][0]
                 pod = (endpoint.get("targetRef") or {}).get("uid") or address
-                yield pod, f"http://{f'[{address}]' if ':' in address else address}:{port}"
+                yield pod, http_url(address, port)

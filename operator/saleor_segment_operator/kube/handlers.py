@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from saleor_segment_operator.kube.resources import as_number
 from saleor_segment_operator.resource import RECONCILE_AT, RELEASE, Integration, Key
 from saleor_segment_operator.resource.named import SecretName, named_secrets
 
@@ -67,7 +68,7 @@ class Register:
 
     def see(self, kind: str | None, document: Document) -> bool:
         """Take in an object, or an event of the watch; tell whether it was news."""
-        key, version = _key(document), _version(document["metadata"]["resourceVersion"])
+        key, version = _key(document), as_number(document["metadata"]["resourceVersion"])
         known = self._known.get(key)
         if known is not None and known.version >= version > 0:
             return False  # a list and the watch overtake each other
@@ -94,7 +95,7 @@ class Register:
             listed.add(_key(document))
             missed += self.see(None, document)
         for key, known in list(self._known.items()):
-            if key not in listed and known.version <= _version(version):
+            if key not in listed and known.version <= as_number(version):
                 missed += self._drop(key)
         if missed and self._listed:
             self.missed += missed
@@ -142,11 +143,6 @@ class Register:
 def _key(document: Document) -> Key:
     metadata = document["metadata"]
     return Key(metadata["namespace"], metadata["name"])
-
-
-def _version(text: str) -> int:
-    """Return a resource version as a number: those of one type may be compared."""
-    return int(text) if text.isdigit() else 0
 
 
 def _ready(document: Document) -> str:

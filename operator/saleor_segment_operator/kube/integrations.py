@@ -13,7 +13,15 @@ from saleor_segment_operator.kube.events import Events
 from saleor_segment_operator.kube.resources import INTEGRATIONS, OPERATOR
 from saleor_segment_operator.kube.statuses import STATS, Part, differ, parts, pressing
 from saleor_segment_operator.reconcile.ports import Announcement
-from saleor_segment_operator.resource import FINALIZER, KIND, Integration, Key, Reason, Status
+from saleor_segment_operator.resource import (
+    FINALIZER,
+    KEPT_BY,
+    KIND,
+    Integration,
+    Key,
+    Reason,
+    Status,
+)
 from saleor_segment_server.cluster import Api, Conflict, Missing, Patch
 
 T = TypeVar("T")
@@ -100,18 +108,31 @@ class KubeIntegrations:
         self._know(document)
         return Integration.parse(document)
 
-    async def hold(self, integration: Integration) -> None:
+    async def alive(self, uid: str) -> bool:
+        """Tell whether there is one with this uid now; one that is known is asked for by its name.
+
+        One that is not known has no app: whoever makes one has asked for its integration before.
+        """
+        await self.keys()
+        key = next((key for key, known in self._known.items() if known.uid == uid), None)
+        found = None if key is None else await self.get(key)
+        return found is not None and found.uid == uid
+
+    async def hold(self, integration: Integration, *, by: str) -> None:
         """Add our finalizer: it cannot disappear before ``release``.
+
+        Installation ``by`` is named beside it, in the same change; one that is held stays as it is,
+        so that of two who try at once one finds the other's name.
 
         Raises:
             Unavailable: It disappeared before, or is about to.
         """
-        if not await self._finalize(integration, held=True):
+        if not await self._finalize(integration, by=by):
             raise Unavailable(Reason.STORE_UNAVAILABLE, "it was removed a moment ago")
 
     async def release(self, integration: Integration) -> None:
         """Remove our finalizer, and nobody else's."""
-        await self._finalize(integration, held=False)
+        await self._finalize(integration, by=None)
 
     async def publish(self, integration: Integration, status: Status) -> None:
         """Make ``status`` its status, if it still is the same object.
@@ -137,13 +158,13 @@ class KubeIntegrations:
         with translated(_words(key)):
             return await self._api.get(INTEGRATIONS, key.namespace, key.name)
 
-    async def _finalize(self, integration: Integration, *, held: bool) -> bool:
+    async def _finalize(self, integration: Integration, *, by: str | None) -> bool:
         """Add or remove our finalizer; tell whether the object was there to be changed."""
         with translated(_words(integration.key)):
-            return await _unless_changed(lambda: self._try_finalize(integration, held=held))
+            return await _unless_changed(lambda: self._try_finalize(integration, by))
 
-    async def _try_finalize(self, integration: Integration, *, held: bool) -> bool:
-        key = integration.key
+    async def _try_finalize(self, integration: Integration, by: str | None) -> bool:
+        key, held = integration.key, by is not None
         document = await self._api.get(INTEGRATIONS, key.namespace, key.name)
         if document is None or document["metadata"]["uid"] != integration.uid:
             return False
@@ -159,6 +180,7 @@ class KubeIntegrations:
                 "uid": integration.uid,
                 "resourceVersion": metadata["resourceVersion"],
                 "finalizers": wanted,
+                "annotations": {KEPT_BY: by},
             }
         }
         try:

@@ -9,7 +9,7 @@ whatever the clocks of the nodes say and however long the API server is silent.
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,6 +30,61 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+async def write(
+    api: Api,
+    namespace: str,
+    name: str,
+    document: Mapping[str, Any] | None,
+    *,
+    holder: str | None,
+    duration: float,
+    now: datetime,
+) -> Mapping[str, Any]:
+    """Write a Lease where it is still what was read, or absent; return it as written.
+
+    Args:
+        api: Where it is.
+        namespace: The release's.
+        name: Its name.
+        document: It as it was read; empty or ``None`` where it was not there.
+        holder: Who has it from now on; ``None``: nobody.
+        duration: Seconds it may go unrenewed before another takes it.
+        now: The time that is written into it.
+
+    Raises:
+        Conflict: Another has written it since.
+        ApiError: It could not be written.
+    """
+    metadata, spec = (document or {}).get("metadata"), (document or {}).get("spec") or {}
+    body = {
+        "apiVersion": LEASES.api_version,
+        "kind": "Lease",
+        "metadata": metadata or {"name": name},
+        "spec": _renewed(spec, holder, duration, now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")),
+    }
+    if metadata is None:
+        return await api.create(LEASES, namespace, body)
+    return await api.replace(LEASES, namespace, name, body)
+
+
+def _renewed(
+    spec: Mapping[str, Any], holder: str | None, duration: float, moment: str
+) -> dict[str, Any]:
+    before = spec.get("holderIdentity")
+    fresh = {
+        **spec,
+        "leaseDurationSeconds": max(1, round(duration)),
+        "renewTime": moment,
+    }
+    fresh.pop("holderIdentity", None)
+    if holder is not None:
+        fresh["holderIdentity"] = holder
+        if holder != before:
+            fresh["acquireTime"] = moment
+            fresh["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
+    return fresh
 
 
 class Lease:
@@ -148,37 +203,21 @@ class Lease:
     async def _write(self, holder: str | None) -> bool:
         """Write it, unless another has; it is ours from when the call began."""
         began = self._clock()
-        body = self._body(holder)
         try:
-            if "metadata" in self._document:
-                written = await self._api.replace(LEASES, self._namespace, self._name, body)
-            else:
-                written = await self._api.create(LEASES, self._namespace, body)
+            written = await write(
+                self._api,
+                self._namespace,
+                self._name,
+                self._document,
+                holder=holder,
+                duration=self._duration,
+                now=self._now(),
+            )
         except Conflict:
             return False
         self._remember(written)
         self._renewed = began
         return True
-
-    def _body(self, holder: str | None) -> dict[str, Any]:
-        moment = self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        spec = self._spec | {
-            "leaseDurationSeconds": max(1, round(self._duration)),
-            "renewTime": moment,
-        }
-        spec.pop("holderIdentity", None)
-        if holder is not None:
-            spec["holderIdentity"] = holder
-            if holder != self.holder:
-                spec["acquireTime"] = moment
-                spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
-        metadata = self._document.get("metadata") or {"name": self._name}
-        return {
-            "apiVersion": LEASES.api_version,
-            "kind": "Lease",
-            "metadata": metadata,
-            "spec": spec,
-        }
 
     def _remember(self, document: Any) -> None:
         version = (document.get("metadata") or {}).get("resourceVersion", "")

@@ -9,6 +9,7 @@ import structlog
 
 from saleor_segment_operator.kube.handlers import Register
 from saleor_segment_operator.kube.resources import INTEGRATIONS
+from saleor_segment_server.backoff import backoff
 from saleor_segment_server.cluster import Api, ApiError
 
 _FIRST = 1.0
@@ -58,10 +59,10 @@ class Listing:
             except ApiError as error:
                 troubles += 1
                 _log.warning("integrations_not_listed", why=str(error))
-                delay = min(_CAP, _FIRST * 2.0 ** min(troubles - 1, 10))
+                delay = backoff(troubles, first=_FIRST, cap=_CAP, spread=random.random)
             else:
-                troubles, delay = 0, self._interval
-            await asyncio.sleep(delay * (0.9 + 0.2 * random.random()))
+                troubles, delay = 0, self._interval * (0.9 + 0.2 * random.random())
+            await asyncio.sleep(delay)
 
     async def _compare(self) -> None:
         lists = [await self._api.list(INTEGRATIONS, one) for one in self._namespaces]

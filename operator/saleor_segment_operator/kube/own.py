@@ -43,11 +43,11 @@ class OwnSecrets:
         with translated(self.words(name)):
             return await self._api.get(SECRETS, self._namespace, name)
 
-    async def list(self, selector: str, *, metadata_only: bool = True) -> tuple[Document, ...]:
-        """Return those that a label selector selects."""
+    async def list(self, selector: str) -> tuple[Document, ...]:
+        """Return the metadata of those that a label selector selects."""
         with translated(f"Secrets of {self._namespace}"):
             listing = await self._api.list(
-                SECRETS, self._namespace, labels=selector, metadata_only=metadata_only
+                SECRETS, self._namespace, labels=selector, metadata_only=True
             )
         return tuple(listing.items)
 

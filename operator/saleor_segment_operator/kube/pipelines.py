@@ -20,8 +20,14 @@ from pydantic import ValidationError
 
 from saleor_segment_operator.errors import Blocked
 from saleor_segment_operator.kube.own import Document, OwnSecrets, data
-from saleor_segment_operator.kube.resources import PIPELINES, labels, selector
-from saleor_segment_operator.resource import GROUP, Key, Reason
+from saleor_segment_operator.kube.resources import (
+    PIPELINES,
+    as_number,
+    labels,
+    pipeline_owner,
+    selector,
+)
+from saleor_segment_operator.resource import Key, Reason
 from saleor_segment_server.cluster import Api
 from saleor_segment_server.contract import Pipeline, pipelines_secret, shard_of
 
@@ -130,7 +136,7 @@ class KubePipelines:
             async with shard.turn:
                 await self._refresh(shard)
                 for name in shard.content:
-                    found[name] = Key.parse(shard.owners.get(_owner(name)))
+                    found[name] = Key.parse(shard.owners.get(pipeline_owner(name)))
         return found
 
     async def saw(self, secret: str, version: int | None) -> frozenset[Key]:
@@ -151,7 +157,7 @@ class KubePipelines:
             if known:
                 return frozenset()
             shard.doubt()
-            owners = (Key.parse(shard.owners.get(_owner(name))) for name in shard.content)
+            owners = (Key.parse(shard.owners.get(pipeline_owner(name))) for name in shard.content)
             return frozenset(key for key in owners if key is not None)
 
     async def _write(self, shard: _Shard, name: str, value: bytes, owner: str | None) -> None:
@@ -168,7 +174,7 @@ class KubePipelines:
                 shard.name,
                 {name: value},
                 labels=labels(self._release, PIPELINES),
-                annotations={} if owner is None else {_owner(name): owner},
+                annotations={} if owner is None else {pipeline_owner(name): owner},
             )
             shard.take(written, now=self._clock())
 
@@ -178,7 +184,7 @@ class KubePipelines:
             shard.take(await self._own.get(shard.name), now=asked)
 
     async def _take(self, secret: str, name: str) -> Document | None:
-        return await self._own.take(secret, {name: None}, annotations={_owner(name): None})
+        return await self._own.take(secret, {name: None}, annotations={pipeline_owner(name): None})
 
     async def _settle(self) -> None:
         """Move what an installation with another number of shards left elsewhere, once."""
@@ -197,7 +203,7 @@ class KubePipelines:
         annotations = (found.get("metadata") or {}).get("annotations") or {}
         left = content = data(found)
         for name, value in _strays(content, secret, self._shard):
-            if await self._move(secret, name, value, annotations.get(_owner(name))):
+            if await self._move(secret, name, value, annotations.get(pipeline_owner(name))):
                 left = {each: value for each, value in left.items() if each != name}
         if not left and secret not in {shard.name for shard in self._shards}:
             await self._own.delete(secret)
@@ -225,16 +231,6 @@ def _strays(
     content: Mapping[str, bytes], secret: str, home: Callable[[str], _Shard]
 ) -> Iterator[tuple[str, bytes]]:
     return ((name, value) for name, value in content.items() if home(name).name != secret)
-
-
-def _owner(pipeline_id: str) -> str:
-    """Return the annotation that says whose Pipeline it is."""
-    return f"integration.{GROUP}/{pipeline_id}"
-
-
-def as_number(version: str | None) -> int:
-    """Return a resource version as a number: those of one type may be compared."""
-    return int(version) if version and version.isdigit() else 0
 
 
 def _parsed(pipeline_id: str, value: bytes, secret: str) -> Pipeline | None:

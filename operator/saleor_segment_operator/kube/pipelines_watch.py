@@ -8,8 +8,8 @@ from typing import Any
 
 import structlog
 
-from saleor_segment_operator.kube.pipelines import KubePipelines, as_number
-from saleor_segment_operator.kube.resources import PIPELINES, selector
+from saleor_segment_operator.kube.pipelines import KubePipelines
+from saleor_segment_operator.kube.resources import PIPELINES, as_number, selector
 from saleor_segment_operator.resource import Key
 from saleor_segment_server.cluster import SECRETS, Api, Follower, WatchEvent
 

@@ -7,19 +7,23 @@ than an uninstall needs until it deletes the Deployment: the operator ends, and 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from saleor_segment_operator.errors import OperatorError, StartError
 from saleor_segment_operator.kube.errors import translated
 from saleor_segment_operator.kube.integrations import KubeIntegrations
+from saleor_segment_operator.kube.lease import write
 from saleor_segment_operator.kube.resources import lease as lease_name
-from saleor_segment_operator.resource import FINALIZER, Integration
+from saleor_segment_operator.kube.secrets import KubeSecrets
+from saleor_segment_operator.resource import Integration
 from saleor_segment_server.cluster import LEASES, Api, Conflict, Unserved
 
 HOLDER = "released"
 """Who the Lease says leads, while nobody is to."""
-HELD_FOR = 60
-"""Seconds for which no operator leads afterwards."""
+HELD_FOR = 30
+"""Seconds for which no operator leads afterwards: Helm deletes the Deployment within a few, and who
+installs anew right away has to wait for the rest."""
 
 _ATTEMPTS = 10
 
@@ -49,13 +53,17 @@ async def release_all(
     Raises:
         StartError: One of them could not be let go; the others were.
     """
+    stop = partial(_stop_operator, api, namespace, lease_name(release))
     try:
-        notice = await _stop_operator(api, namespace, lease_name(release))
-        found = await _release_once(api, namespaces, say)
+        notice = await stop()
+        ours = await KubeSecrets(api, release=release, namespace=namespace).identity()
+        found = await _release_once(api, namespaces, ours, say)
         if found and notice:
             say(f"waiting {notice:.0f} s until the operator has stopped")
             await sleep(notice)
-            await _release_once(api, namespaces, say)
+            await stop()
+            await _release_once(api, namespaces, ours, say)
+        await stop()  # who deletes the Deployment has all of the time from now on
     except OperatorError as error:
         raise StartError(str(error)) from None
     if not found:
@@ -76,30 +84,15 @@ async def _stop_operator(api: Api, namespace: str, name: str) -> float:
 async def _take(api: Api, namespace: str, name: str) -> float:
     found = await api.get(LEASES, namespace, name)
     before: dict[str, Any] = dict((found or {}).get("spec") or {})
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    spec = before | {
-        "holderIdentity": HOLDER,
-        "leaseDurationSeconds": HELD_FOR,
-        "acquireTime": now,
-        "renewTime": now,
-    }
-    metadata = {"name": name} if found is None else found["metadata"]
-    body = {
-        "apiVersion": LEASES.api_version,
-        "kind": "Lease",
-        "metadata": metadata,
-        "spec": spec,
-    }
-    if found is None:
-        await api.create(LEASES, namespace, body)
-    else:
-        await api.replace(LEASES, namespace, name, body)
+    await write(
+        api, namespace, name, found, holder=HOLDER, duration=HELD_FOR, now=datetime.now(UTC)
+    )
     led = before.get("holderIdentity") not in {None, "", HOLDER}
     return float(before.get("leaseDurationSeconds") or 0) if led else 0.0
 
 
-async def _release_once(api: Api, namespaces: Sequence[str], say: Say) -> int:
-    """Release all that there are; return how many there are."""
+async def _release_once(api: Api, namespaces: Sequence[str], ours: str | None, say: Say) -> int:
+    """Release all that installation ``ours`` may keep; return how many there are."""
     integrations = KubeIntegrations(api, namespaces)
     try:
         documents = await integrations.list()
@@ -108,10 +101,13 @@ async def _release_once(api: Api, namespaces: Sequence[str], say: Say) -> int:
             return 0  # their very type is gone
         raise
     failed: list[OperatorError] = []
-    for document in documents:
-        if FINALIZER not in (document["metadata"].get("finalizers") or ()):
+    found = [Integration.parse(document) for document in documents]
+    for integration in found:
+        if not integration.held:
             continue
-        integration = Integration.parse(document)
+        if ours is not None and integration.kept_by not in {None, ours}:
+            say(f"{integration.key}: left to another installation, {integration.kept_by}")
+            continue
         try:
             await integrations.release(integration)
             say(f"{integration.key}: released")

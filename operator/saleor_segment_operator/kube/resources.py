@@ -23,6 +23,11 @@ PIPELINES = "pipelines"
 """Value of ``PART``: a shard of the Pipelines."""
 
 
+def pipeline_owner(pipeline_id: str = "") -> str:
+    """Return the annotation that says whose Pipeline it is; without an id what all begin with."""
+    return f"integration.{GROUP}/{pipeline_id}"
+
+
 def labels(release: str, part: str) -> Mapping[str, str]:
     """Return the labels of our Secrets; Helm did not make them and does not delete them."""
     return {
@@ -50,3 +55,8 @@ def app_secret(release: str, uid: str) -> str:
 def lease(release: str) -> str:
     """Return the name of the Lease that the operators of a release lead by."""
     return f"{release}-operator"
+
+
+def as_number(version: str | None) -> int:
+    """Return a resource version as a number: those of one type may be compared; 0 for none."""
+    return int(version) if version and version.isdigit() else 0

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import structlog
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from saleor_segment_operator.errors import Blocked
@@ -15,9 +16,11 @@ from saleor_segment_operator.kube.resources import (
     APP,
     INSTALLATION,
     OWNER,
+    PIPELINES,
     app_secret,
     installation_secret,
     labels,
+    pipeline_owner,
     selector,
 )
 from saleor_segment_operator.reconcile.ports import AppRecord, Installation
@@ -27,6 +30,8 @@ from saleor_segment_server.cluster import SECRETS, Api
 _ID = re.compile(r"[0-9a-f]{8,64}")
 _SALT = re.compile(r"[0-9a-f]{32}")
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class KubeSecrets:
@@ -54,12 +59,28 @@ class KubeSecrets:
         """Return the installation's identity, made and stored at the first call.
 
         Raises:
-            Blocked: What is stored is damaged. It is not made anew: every shop would get a second
-                app, and Segment would take what it has for new.
+            Blocked: What is stored is damaged, or gone while shops are connected. It is not made
+                anew then: every shop would get a second app, and Segment would take what it has
+                for new.
         """
         if self._installation is None:
             self._installation = self._read_installation(await self._installation_secret())
         return self._installation
+
+    async def identity(self) -> str | None:
+        """Return the installation's id as it is stored; none is made where there is none."""
+        found = await self._own.get(installation_secret(self._release))
+        return None if found is None else _text(found).get("id")
+
+    async def restore_installation(self) -> None:
+        """Write the installation's identity back where somebody deleted it, if it is known here."""
+        known, name = self._installation, installation_secret(self._release)
+        if known is not None and await self._make_installation(known) is not None:
+            _log.error(
+                "installation_written_back",
+                secret=self._own.words(name),
+                why="somebody deleted it: without it no operator of this release would start again",
+            )
 
     async def app(self, uid: str) -> AppRecord | None:
         """Return what is kept of the app of the integration with this uid."""
@@ -99,28 +120,45 @@ class KubeSecrets:
 
     async def _installation_secret(self) -> Mapping[str, Any]:
         name = installation_secret(self._release)
-        made = {"id": secrets.token_hex(8), "salt": secrets.token_hex(16)}
+        made = Installation(id=secrets.token_hex(8), salt=secrets.token_hex(16))
         while (found := await self._own.get(name)) is None:
-            created = await self._own.create(
-                name,
-                {key: value.encode() for key, value in made.items()},
-                labels=labels(self._release, INSTALLATION),
-            )
+            if await self._has_shops():
+                raise self._lost("gone while shops are connected", "our other Secrets there")
+            created = await self._make_installation(made)
             if created is not None:
                 return created
         return found
+
+    async def _make_installation(self, made: Installation) -> Mapping[str, Any] | None:
+        """Store it; return ``None`` where there already is one."""
+        return await self._own.create(
+            installation_secret(self._release),
+            {"id": made.id.encode(), "salt": made.salt.encode()},
+            labels=labels(self._release, INSTALLATION),
+        )
+
+    async def _has_shops(self) -> bool:
+        """Tell whether apps or Pipelines are kept here, which know an installation."""
+        if await self.apps():
+            return True
+        shards = await self._own.list(selector(self._release, PIPELINES))
+        notes = (each["metadata"].get("annotations") or {} for each in shards)
+        return any(note.startswith(pipeline_owner()) for each in notes for note in each)
+
+    def _lost(self, how: str, obstacle: str) -> Blocked:
+        name = self._own.words(installation_secret(self._release))
+        message = (
+            f"{name} is {how}: put it back from a backup (keys id and salt, in hex). Without one "
+            f"delete {obstacle} and restart the operator: then each shop gets another app and "
+            "webhooks, and Segment takes what is sent again for new."
+        )
+        return Blocked(Reason.STORE_REFUSED, message)
 
     def _read_installation(self, secret: Mapping[str, Any]) -> Installation:
         found = _text(secret)
         if _ID.fullmatch(found.get("id", "")) and _SALT.fullmatch(found.get("salt", "")):
             return Installation(id=found["id"], salt=found["salt"])
-        name = self._own.words(installation_secret(self._release))
-        message = (
-            f"{name} is damaged: put it back from a backup (keys id and salt, in hex). Without one "
-            "delete it and restart the operator: then each shop gets another app and webhooks, and "
-            "Segment takes what is sent again for new."
-        )
-        raise Blocked(Reason.STORE_REFUSED, message)
+        raise self._lost("damaged", "it, with our other Secrets there,")
 
     def _read_record(self, name: str, secret: Mapping[str, Any]) -> AppRecord:
         found = _text(secret)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,6 +25,7 @@ import structlog
 
 from saleor_segment_operator.errors import Lost
 from saleor_segment_operator.kube.resources import INTEGRATIONS
+from saleor_segment_server.backoff import backoff
 from saleor_segment_server.cluster import Access
 
 Told = Callable[[str | None, Mapping[str, Any]], object]
@@ -215,6 +217,8 @@ class Watch:
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
             headers=info.as_http_headers(),
+            proxy=found.proxy,
+            trust_env=True,  # as every other call does
             trace_configs=[self._trace()],
         )
         return kopf.AiohttpSession(server=found.url, aiohttp_session=session)
@@ -237,10 +241,8 @@ class _Backoffs:
     """Seconds between tries, for ever: kopf would otherwise give up after a while."""
 
     def __iter__(self) -> Iterator[float]:
-        limit = 1.0
-        while True:
-            yield limit * (0.5 + 0.5 * random.random())
-            limit = min(30.0, limit * 2)
+        for troubles in count(1):
+            yield backoff(troubles, first=1.0, cap=30.0, spread=random.random)
 
 
 def _settings(pace: Pace) -> kopf.OperatorSettings:

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from saleor_segment_operator.errors import StartError
 from saleor_segment_operator.operate.metrics import Metrics
+from saleor_segment_server.addresses import host_and_port
 
 Check = Callable[[], str | None]
 """Says what is the matter, or ``None``."""
@@ -66,9 +67,8 @@ async def listening(
     """
     runner = web.AppRunner(_application(health, metrics), access_log=None, keepalive_timeout=10)
     await runner.setup()
-    host, _, port = address.rpartition(":")
     try:
-        await _bind(web.TCPSite(runner, host.strip("[]"), int(port)), address)
+        await _bind(web.TCPSite(runner, *host_and_port(address)), address)
         bound = runner.addresses[0]
         yield bound[0], bound[1]
     finally:

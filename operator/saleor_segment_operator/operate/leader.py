@@ -8,6 +8,7 @@ from typing import Any
 
 from saleor_segment_operator.kube.endpoints import ServerAddresses
 from saleor_segment_operator.kube.handlers import Register
+from saleor_segment_operator.kube.installation_watch import InstallationWatch
 from saleor_segment_operator.kube.integrations import KubeIntegrations
 from saleor_segment_operator.kube.listing import Listing
 from saleor_segment_operator.kube.pipelines import KubePipelines
@@ -102,6 +103,12 @@ class Leader:
             pipelines=self._pipelines,
             changed=self._queue.add,
         )
+        self._installation_watch = InstallationWatch(
+            around.api,
+            release=settings.release,
+            namespace=around.namespace,
+            secrets=self._secrets,
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; a pass under way then may finish.
@@ -123,6 +130,7 @@ class Leader:
                         self._watch.run(),
                         self._secret_watch.run(),
                         self._pipelines_watch.run(),
+                        self._installation_watch.run(),
                         keep_measuring(self._reconciler, self._integrations, stop),
                         self._reconciler.recovery.run(stop),
                         self._reconciler.rotation.run(stop),
@@ -181,7 +189,7 @@ class Leader:
         addresses = ServerAddresses(
             around.api, namespace=around.namespace, service=f"{settings.release}-server"
         )
-        return Servers(addresses, token=token.current)
+        return Servers(addresses, tokens=token.valid)
 
     async def _make_reconciler(self, servers: Servers, stack: AsyncExitStack) -> Reconciler:
         settings = self._settings

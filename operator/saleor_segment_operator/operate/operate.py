@@ -15,7 +15,6 @@ from typing import Any
 
 import structlog
 
-from saleor_segment_operator.errors import StartError
 from saleor_segment_operator.kube.installed import wait_until_installed
 from saleor_segment_operator.kube.lease import Lease
 from saleor_segment_operator.kube.resources import lease as lease_name
@@ -24,6 +23,7 @@ from saleor_segment_operator.operate.leader import Leader, Surroundings
 from saleor_segment_operator.operate.metrics import Metrics
 from saleor_segment_operator.operate.settings import OperateSettings
 from saleor_segment_operator.reconcile.act import Step, no_step
+from saleor_segment_server.addresses import http_url
 from saleor_segment_server.cluster import Access, Api
 
 Clock = Callable[[], float]
@@ -56,9 +56,7 @@ async def operate(
         Lost: Leadership or the watch is lost: a fresh process gets it back.
     """
     access = Access(kubeconfig=settings.kubeconfig, service_account=settings.service_account)
-    namespace = settings.namespace or access.namespace()
-    if namespace is None:
-        raise StartError("--namespace is missing: outside of a pod say where the release is")
+    namespace = access.release_namespace(settings.namespace)
     metrics = Metrics()
     health = Health(metrics)
     async with AsyncExitStack() as stack:
@@ -148,8 +146,7 @@ async def _beating(health: Health) -> AsyncIterator[None]:
 
 
 def _announce(address: tuple[str, int], bound: Callable[[str], None] | None) -> None:
-    host, port = address
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    url = http_url(*address)
     _log.info("operator_started", private=url)
     if bound is not None:
         bound(url)

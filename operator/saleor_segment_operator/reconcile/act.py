@@ -141,7 +141,8 @@ class Actor:
         integration = stage.integration
         match action:
             case do.Hold():
-                await self._integrations.hold(integration)
+                installation = await self._secrets.installation()
+                await self._integrations.hold(integration, by=installation.id)
             case do.PublishPipeline(pipeline):
                 await self._publish(stage, pipeline)
             case do.Bury():

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from saleor_segment_operator.errors import Blocked
 from saleor_segment_operator.reconcile.ports import AppRecord, Secrets
 from saleor_segment_operator.reconcile.state import Problem
 from saleor_segment_operator.resource import Reason, Spec
@@ -22,7 +23,17 @@ class Login:
 
 
 async def login(secrets: Secrets, namespace: str, spec: Spec, record: AppRecord | None) -> Login:
-    """Read how an integration is known to Saleor: its Secret, and our record of its app."""
+    """Read how an integration is known to Saleor: its Secret, and our record of its app.
+
+    A Secret that may not be read is a problem like one that is missing: our own token may do.
+    """
+    try:
+        return await _login(secrets, namespace, spec, record)
+    except Blocked as error:
+        return Login(token=record.token if record else None, problem=Problem.of(error))
+
+
+async def _login(secrets: Secrets, namespace: str, spec: Spec, record: AppRecord | None) -> Login:
     app = spec.saleor.app
     if app.existing is not None:
         ref = app.existing.token_secret_ref

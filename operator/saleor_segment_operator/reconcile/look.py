@@ -3,7 +3,7 @@
 It may stop anywhere and go on, or begin anew: what a server has already, it says so of.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -35,6 +35,9 @@ _NO_STAFF = (
     "only Saleor can send them signed anew, and there is no staff login to ask it: have them sent "
     "again by eventDeliveryRetry, as a staff user with MANAGE_APPS"
 )
+_SUSPENDED = (
+    "only Saleor can send them signed anew, and it is asked to once spec.suspend is false again"
+)
 _IN_VAIN = "Saleor sent them again and gave them up again: look at their attempts in its dashboard"
 
 
@@ -46,6 +49,8 @@ class Ways:
     servers: Servers
     token: str = field(repr=False)
     staff: StaffCredentials | None = field(repr=False)
+    suspended: bool = False
+    """Whether Saleor is left as it is, and asked for nothing but what it keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ class Look:
     """A look at all that was given up since a moment.
 
     Args:
-        pipeline_id: Whose deliveries they are.
+        pipeline_at: Tells whose a delivery is that was made then, by its Pipeline's id.
         webhooks: The ids of our webhooks in Saleor.
         since: When the oldest was made that is looked at.
         began: Now.
@@ -89,14 +94,14 @@ class Look:
 
     def __init__(
         self,
-        pipeline_id: str,
+        pipeline_at: Callable[[datetime], str],
         webhooks: Sequence[str],
         *,
         since: datetime,
         began: datetime,
         memory: Memory,
     ) -> None:
-        self._pipeline_id = pipeline_id
+        self._pipeline_at = pipeline_at
         self._webhooks = tuple(webhooks)
         self._backlog = Backlog(webhooks, since=since)
         self._memory = memory
@@ -157,8 +162,9 @@ class Look:
         elif SIGNATURE not in contents.headers:
             await self._resend(ways, delivery, _UNSIGNED)
         else:
+            pipeline_id = self._pipeline_at(delivery.created_at)
             fate = await ways.servers.hand_in(
-                self._pipeline_id, delivery.event, contents.headers, contents.body
+                pipeline_id, delivery.event, contents.headers, contents.body
             )
             await self._judge(ways, delivery, fate)
 
@@ -177,6 +183,8 @@ class Look:
         before = self._memory.resent.get(delivery.id)
         if before is not None and self.began - before.asked_at < _AGAIN:
             self._miss(delivery, f"{why}; {_IN_VAIN}")
+        elif ways.suspended:
+            self._miss(delivery, f"{why}; {_SUSPENDED}")
         elif ways.staff is None:
             self._miss(delivery, f"{why}; {_NO_STAFF}")
         else:

@@ -27,3 +27,5 @@ async def keep_measuring(
             await reconciler.measure_all(await integrations.keys())
         except (Blocked, Unavailable) as error:
             _log.warning("measuring_failed", reason=error.reason)
+        except Exception:  # noqa: BLE001 - a bug here does not end what keeps Saleor in order
+            _log.exception("measuring_failed")

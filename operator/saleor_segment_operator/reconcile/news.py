@@ -15,7 +15,7 @@ from saleor_segment_operator.resource import (
     Status,
 )
 
-_REFUSALS = frozenset(
+REFUSALS = frozenset(
     {
         Reason.INVALID_SPEC,
         Reason.SECRET_MISSING,
@@ -60,7 +60,7 @@ def _refused(before: Status, after: Status) -> Iterator[Announcement]:
 
 
 def _is_refusal(condition: Condition) -> bool:
-    return condition.status is ConditionStatus.FALSE and condition.reason in _REFUSALS
+    return condition.status is ConditionStatus.FALSE and condition.reason in REFUSALS
 
 
 def _rotated(before: Status, after: Status) -> Iterator[Announcement]:

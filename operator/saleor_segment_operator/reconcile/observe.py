@@ -138,10 +138,7 @@ class Observer:
         return understood(word, pipeline.fingerprint())
 
     async def _others(self, uid: str, shop: Shop) -> frozenset[str]:
-        """Return the other integrations' uids, where an app carries one that is not ours."""
+        """Return the uids on the apps that are those of other integrations."""
         seen = (shop.app, *(shop.found or ()))
-        owners = {app.uid for app in seen if isinstance(app, App)} - {None, uid}
-        if not owners:
-            return frozenset()
-        everyone = [await self._integrations.get(key) for key in await self._integrations.keys()]
-        return frozenset(each.uid for each in everyone if each is not None and each.uid != uid)
+        owners = {app.uid for app in seen if isinstance(app, App) and app.uid not in {None, uid}}
+        return frozenset([each for each in owners if each and await self._integrations.alive(each)])

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from saleor_segment_operator.resource import Key
+from saleor_segment_server.backoff import backoff
 
 _FIRST = 1.0
 _CAP = 60.0
@@ -55,5 +56,4 @@ class Pace:
         self._runs.pop(key, None)
 
     def _backoff(self, attempt: int) -> float:
-        # Half of it is certain, so that a crowd spreads and none comes back at once.
-        return min(_CAP, _FIRST * 2.0 ** min(attempt - 1, 16)) * (0.5 + 0.5 * self._random())
+        return backoff(attempt, first=_FIRST, cap=_CAP, spread=self._random)

@@ -36,7 +36,8 @@ _SEGMENT_LOOK = 60.0
 """Seconds until Segment is asked again about a write key it does not know: a new one takes a while
 to get around."""
 
-_HOLD = Lane(ConditionType.READY, (Hold(),))
+HOLD = Lane(ConditionType.READY, (Hold(),))
+"""What comes before all else: it must not disappear before Saleor is cleaned up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def plan(desired: Desired, seen: Observed, now: datetime) -> Plan:
         stored=stored,
         synced=synced,
         obstacle=obstacle,
-        lanes=lanes if seen.integration.held else (_HOLD,),
+        lanes=lanes if seen.integration.held else (HOLD,),
         look_again=_look_again(seen, app, waiting=stored and seen.held is False),
     )
 

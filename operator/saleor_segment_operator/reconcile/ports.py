@@ -50,11 +50,17 @@ class Integrations(Protocol):
     async def get(self, key: Key) -> Integration | None:
         """Return it as it is now, or ``None`` where it is gone."""
 
-    async def hold(self, integration: Integration) -> None:
-        """Add our finalizer: it cannot disappear before ``release``; ``Unavailable`` if it has."""
+    async def alive(self, uid: str) -> bool:
+        """Tell whether there is one with this uid now."""
+
+    async def hold(self, integration: Integration, *, by: str) -> None:
+        """Add our finalizer: it cannot disappear before ``release``; ``Unavailable`` if it has.
+
+        Installation ``by`` is named beside it, in the same change; one that is held stays as it is.
+        """
 
     async def release(self, integration: Integration) -> None:
-        """Remove our finalizer."""
+        """Remove our finalizer, and the name of the installation."""
 
     async def publish(self, integration: Integration, status: Status) -> None:
         """Make ``status`` its status, if it still is the same object (uid)."""

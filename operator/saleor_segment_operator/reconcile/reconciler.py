@@ -15,8 +15,13 @@ from saleor_segment_operator.reconcile.moment import Clock, moment
 from saleor_segment_operator.reconcile.news import news
 from saleor_segment_operator.reconcile.observe import Observer
 from saleor_segment_operator.reconcile.pace import Pace
-from saleor_segment_operator.reconcile.plan import plan
-from saleor_segment_operator.reconcile.ports import Integrations, Pipelines, Secrets
+from saleor_segment_operator.reconcile.plan import HOLD, plan
+from saleor_segment_operator.reconcile.ports import (
+    Announcement,
+    Integrations,
+    Pipelines,
+    Secrets,
+)
 from saleor_segment_operator.reconcile.recovery import Recovery, Shops
 from saleor_segment_operator.reconcile.report import (
     newly_dead,
@@ -31,6 +36,7 @@ from saleor_segment_operator.reconcile.rotation import Rotation
 from saleor_segment_operator.reconcile.state import Desired, Observed, Problem
 from saleor_segment_operator.reconcile.write_keys import Probe, WriteKeys
 from saleor_segment_operator.resource import (
+    FINALIZER,
     Integration,
     Invalid,
     Key,
@@ -45,6 +51,8 @@ from saleor_segment_operator.settings import ReconcileSettings
 _REPLICA_LAG = 0.5
 """Seconds for which Saleor may answer from a replica that does not know yet what was changed: what
 seems missing there would be made twice."""
+_REPEATABLE = 0.1
+"""Seconds after a change that does no harm where it is made once more."""
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -122,10 +130,12 @@ class Reconciler:
             observer=self._observer,
             actor=self._actor,
             desire=self._desired,
+            is_anothers=self._is_anothers,
         )
         """Brings changed write keys into use, while its ``run`` does."""
         self._figures: dict[Key, Figures] = {}
         self._farewells: dict[str, datetime] = {}
+        self._left: set[str] = set()
         self.orphaned = 0
         """Integrations that were let go although Saleor could not be cleaned up."""
 
@@ -135,13 +145,23 @@ class Reconciler:
             return await self._reconcile(key)
 
     async def measure_all(self, keys: Iterable[Key]) -> None:
-        """Measure those of whom the servers say something new, which are asked of all at once."""
+        """Measure those of whom the servers say something new, which are asked of all at once.
+
+        Raises:
+            Blocked: One could not be measured; the others were.
+            Unavailable: Likewise.
+        """
         told = await self._observer.ask_about_all()
         silence = told if isinstance(told, Problem) else None
+        if silence is None:
+            self.recovery.notice_servers()
+        troubles: list[Blocked | Unavailable] = []
         for key in keys:
             known = self._figures.get(key)
             if known is None or not known.hold(told):
-                await self.measure(key, silence=silence)
+                troubles += await self._troubles_of_measuring(key, silence)
+        if troubles:
+            raise troubles[0]
 
     async def measure(self, key: Key, *, silence: Problem | None = None) -> None:
         """Bring what the status says of delivery up to date, and look at nothing else.
@@ -154,13 +174,25 @@ class Reconciler:
             integration = await self._integrations.get(key)
             if integration is None or integration.deleting or not integration.status.conditions:
                 return
+            if await self._is_anothers(integration):
+                return
             seen = await self._observer.observe_ours(integration, silence=silence)
             status = report_delivery(seen, moment(self._clock))
-            if status == integration.status:
-                self._figures[key] = Figures.of(seen)
             await self._publish(integration, status)
+            self._remember(seen, status)
             await self._tell_of_dead(seen)
             self.recovery.notice(seen)
+
+    async def _troubles_of_measuring(
+        self, key: Key, silence: Problem | None
+    ) -> tuple[Blocked | Unavailable, ...]:
+        try:
+            await self.measure(key, silence=silence)
+        except (Blocked, Unavailable) as error:
+            return (error,)
+        except Exception:  # noqa: BLE001 - a bug met by one integration is not the others'
+            _log.exception("measuring_failed", integration=str(key))
+        return ()
 
     async def _publish_recovery(
         self, integration: Integration, renew: Callable[[RecoveryStatus | None], RecoveryStatus]
@@ -171,7 +203,9 @@ class Reconciler:
             if now is None or now.uid != integration.uid or now.deleting is not None:
                 return
             fresh = renew(now.status.recovery)
-            await self._publish(now, report_recovery(now.status, fresh, moment(self._clock)))
+            status = report_recovery(now.status, fresh, moment(self._clock))
+            if status != now.status:  # of delivery it says what it did
+                await self._integrations.publish(now, status)
 
     async def _reconcile(self, key: Key) -> float | None:
         integration: Integration | None = None
@@ -196,6 +230,8 @@ class Reconciler:
 
     async def _work(self, integration: Integration) -> float | None:
         spec = integration.spec
+        if await self._is_anothers(integration):
+            return await self._leave(integration)
         if integration.deleting is not None:
             return await self._farewell(integration)
         if isinstance(spec, Invalid):
@@ -206,17 +242,45 @@ class Reconciler:
             return self._pace.after_calm(integration.key)
         return await self._live(integration, spec)
 
+    async def _is_anothers(self, integration: Integration) -> bool:
+        """Tell whether another installation keeps it, and it was not asked to be let go at once."""
+        if integration.kept_by is None or (integration.deleting and integration.release):
+            return False
+        return integration.kept_by != (await self._secrets.installation()).id
+
+    async def _leave(self, integration: Integration) -> float:
+        """Leave it to the other installation, whose status stays; say so once."""
+        if integration.uid not in self._left:
+            self._left.add(integration.uid)
+            message = (
+                f"Installation {integration.kept_by} keeps it, and this one leaves it alone: let "
+                "only one release watch a namespace. If the other is gone for good, take its "
+                f"finalizer off: metadata.finalizers, {FINALIZER}."
+            )
+            _log.warning("kept_by_another", integration=str(integration.key), why=message)
+            told = Announcement("Warning", Reason.KEPT_BY_ANOTHER, message)
+            await self._integrations.announce(integration, told)
+        return self._pace.after_calm(integration.key)
+
     async def _live(self, integration: Integration, spec: Spec) -> float:
-        desired = await self._desired(integration, spec)
+        desired = await self._desired(integration, spec)  # needs to be known to hold it, too
+        holding = None if integration.held else await self._hold(integration)
+        if holding is not None and holding.done:
+            return self._pace.after_progress(integration.key)
         saleor = await self._saleor(spec.saleor.api_url)
         seen = await self._observer.observe(integration, desired, saleor)
         now = moment(self._clock)
         planned = plan(desired, seen, now)
-        outcome = await self._actor.act(Stage(seen, desired, saleor), planned.lanes)
+        outcome = holding or await self._actor.act(Stage(seen, desired, saleor), planned.lanes)
         await self._publish(integration, report(desired, seen, planned, outcome.failures, now))
+        self._remember(seen, report_delivery(seen, now))
         await self._tell_of_dead(seen)
         self.recovery.notice(seen, planned)
         return self._next(seen, outcome, planned.look_again, obstacle=planned.obstacle)
+
+    async def _hold(self, integration: Integration) -> Outcome:
+        """Hold it before anything is looked at, which would be for nothing."""
+        return await self._actor.act(Stage(Observed(integration=integration)), (HOLD,))
 
     async def _farewell(self, integration: Integration) -> float | None:
         stage = await self._last_stage(integration)
@@ -249,6 +313,11 @@ class Reconciler:
     async def _desired(self, integration: Integration, spec: Spec) -> Desired:
         installation = await self._secrets.installation()
         return Desired.of(integration, spec, installation, self._settings.public_url)
+
+    def _remember(self, seen: Observed, status: Status) -> None:
+        """Note what was heard where the status said it already: it need not be read for that."""
+        if status == seen.integration.status:
+            self._figures[seen.integration.key] = Figures.of(seen)
 
     async def _publish(self, integration: Integration, status: Status) -> None:
         if status != integration.status:
@@ -308,8 +377,11 @@ class Reconciler:
 
 
 def _until_seen(done: Iterable[do.Action]) -> float:
-    """Return the seconds until what was done can be seen for sure."""
-    return 0.0 if all(isinstance(action, do.OurAction) for action in done) else _REPLICA_LAG
+    """Return the seconds until what was done can be seen, for sure where that matters."""
+    theirs = [action for action in done if not isinstance(action, do.OurAction)]
+    if all(isinstance(action, do.SwitchWebhooks | do.UpdateWebhook) for action in theirs):
+        return _REPEATABLE if theirs else 0.0
+    return _REPLICA_LAG
 
 
 def _may_pass(problem: Problem) -> bool:

@@ -5,12 +5,13 @@ the last one began, and somewhat further: a delivery is given up minutes after i
 """
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from saleor_segment_operator.reconcile.ports import Announcement
 from saleor_segment_operator.resource import Reason, RecoveryStatus
+from saleor_segment_server.contract import Pipeline
 
 KEPT = timedelta(days=14)
 """How long Saleor keeps what it gave up."""
@@ -40,6 +41,60 @@ class Result:
         self.brought += 1
         self.first = min(self.first or created_at, created_at)
         self.last = max(self.last or created_at, created_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Eras:
+    """Which Pipeline was in force when: the integration's own, and before it those of its name.
+
+    A backup brings an integration with another uid, and so another Pipeline. What came before that
+    is handed in for the Pipeline it was meant for: that one's journal knows what it had already,
+    messages keep their ids, and its ledger the refunds. Under the new id all that was recovered
+    within 14 days would be sent once more.
+    """
+
+    own: str
+    """Id of the integration's Pipeline."""
+    since: datetime | None
+    """When that began, if it is known."""
+    former: tuple[tuple[datetime, str], ...] = ()
+    """When earlier ones began, with their ids; the oldest first."""
+
+    @classmethod
+    def of(cls, uid: str, own: Pipeline | None, others: Iterable[Pipeline]) -> "Eras":
+        """Return those of an integration, of whose name ``others`` are still stored."""
+        since = None if own is None else own.since
+        if own is None or since is None:
+            return cls(uid, since)
+        former = (
+            (other.since, other.id)
+            for other in others
+            if other.since is not None
+            and other.since < since
+            and other.saleor.api_url == own.saleor.api_url
+        )
+        return cls(uid, since, tuple(sorted(former)))
+
+    @property
+    def began(self) -> datetime | None:
+        """When the first of them began; what is older was not for any."""
+        return self.former[0][0] if self.former else self.since
+
+    def at(self, moment: datetime) -> str:
+        """Return the id of the Pipeline that was in force then."""
+        if self.since is None or moment >= self.since or not self.former:
+            return self.own
+        begun = [pipeline_id for since, pipeline_id in self.former if since <= moment]
+        return begun[-1] if begun else self.former[0][1]
+
+
+def is_past(moment: datetime | None, status: RecoveryStatus | None) -> bool:
+    """Tell whether no later look goes back to before ``moment``, for what it may hand in."""
+    if moment is None:
+        return True
+    if status is None or status.checked_at is None:
+        return False
+    return min(status.checked_at - OVERLAP, status.open_since or status.checked_at) >= moment
 
 
 def look_from(now: datetime, *, before: RecoveryStatus | None, began: datetime | None) -> datetime:

@@ -20,7 +20,7 @@ from saleor_segment_operator.reconcile.pace import Pace
 from saleor_segment_operator.reconcile.plan import Plan
 from saleor_segment_operator.reconcile.ports import Integrations, Pipelines, Secrets
 from saleor_segment_operator.reconcile.queue import Queue
-from saleor_segment_operator.reconcile.recovered import Result
+from saleor_segment_operator.reconcile.recovered import Eras, Result
 from saleor_segment_operator.reconcile.state import Desired, Observed, Problem
 from saleor_segment_operator.resource import Integration, Invalid, Key, Reason, RecoveryStatus, Spec
 from saleor_segment_operator.saleor import Saleor
@@ -119,7 +119,16 @@ class Recovery:
         elif seen.held and not known and plan is not None and _is_heard(plan):
             self._cases[key] = _Case(uid)
             self._queue.add(key)
-        elif seen.held and known and case is not None and case.away:
+        elif seen.held and known and case is not None:
+            self._come_back(key, case)
+
+    def notice_servers(self) -> None:
+        """See that the servers answer: looks that wait for them go on."""
+        for key, case in self._cases.items():
+            self._come_back(key, case)
+
+    def _come_back(self, key: Key, case: _Case) -> None:
+        if case.away:
             case.away, case.again = False, case.look is not None
             self._queue.add(key)
 
@@ -136,6 +145,9 @@ class Recovery:
         except (Blocked, Unavailable) as error:
             _log.warning("recovery_hindered", integration=str(key), reason=error.reason)
             await self._say_hindered(integration, case, str(error))
+            if case is not None and error.reason == Reason.SERVERS_UNREACHABLE:
+                case.away = True  # the next to hear of the servers says when to go on
+                return self._pace.after_calm(key)
             return self._wait(key, error)
         except Exception as error:  # noqa: BLE001 - a bug met by one integration is not the others'
             _log.exception("recovery_failed", integration=str(key))
@@ -169,7 +181,13 @@ class Recovery:
         if login.token is None:
             return None
         saleor = await self._saleor(spec.saleor.api_url)
-        return Ways(saleor, self._servers, token=login.token, staff=login.staff)
+        return Ways(
+            saleor,
+            self._servers,
+            token=login.token,
+            staff=login.staff,
+            suspended=spec.suspend,
+        )
 
     async def _begin(self, integration: Integration, spec: Spec, ways: Ways, case: _Case) -> Look:
         app = await ways.saleor.own_app(ways.token)
@@ -179,12 +197,21 @@ class Recovery:
         installation = await self._secrets.installation()
         desired = Desired.of(integration, spec, installation, self._public_url)
         ours = webhooks.ours(app.webhooks, marker=desired.marker, url=desired.webhook_url)
-        pipeline = await self._pipelines.get(integration.uid)
+        eras = await self._eras(integration)
         now, case.again = moment(self._clock), False
-        before, began = integration.status.recovery, pipeline.since if pipeline else None
-        since = recovered.look_from(now, before=before, began=began)
+        since = recovered.look_from(now, before=integration.status.recovery, began=eras.began)
         ids = [webhook.id for webhook in ours]
-        return Look(integration.uid, ids, since=since, began=now, memory=case.memory)
+        return Look(eras.at, ids, since=since, began=now, memory=case.memory)
+
+    async def _eras(self, integration: Integration) -> Eras:
+        own = await self._pipelines.get(integration.uid)
+        ids = await self._pipelines.ids()
+        others = [
+            await self._pipelines.get(each)
+            for each, key in ids.items()
+            if key == integration.key and each != integration.uid
+        ]
+        return Eras.of(integration.uid, own, (each for each in others if each is not None))
 
     async def _conclude(self, integration: Integration, case: _Case, look: Look) -> None:
         whole = not (look.cut or look.moved)

@@ -43,9 +43,11 @@ _HOPELESS = frozenset(
         Reason.SECRET_KEY_MISSING,
         Reason.SECRET_VALUE_INVALID,
         Reason.TOKEN_REJECTED,
+        Reason.STORE_REFUSED,
     }
 )
-"""What is not waited for: a namespace that goes takes the Secrets before the integration."""
+"""What is not waited for: a namespace that goes takes the Secrets, and our rights to read them,
+before the integration."""
 
 
 @dataclass(frozen=True, slots=True)

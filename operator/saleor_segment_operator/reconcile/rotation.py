@@ -38,6 +38,7 @@ class Rotation:
         observer: Observer,
         actor: Actor,
         desire: Callable[[Integration, Spec], Awaitable[Desired]],
+        is_anothers: Callable[[Integration], Awaitable[bool]],
     ) -> None:
         """Work on these.
 
@@ -46,11 +47,13 @@ class Rotation:
             observer: Looks at the key and the stored Pipeline.
             actor: Publishes.
             desire: Resolves what an integration asks for.
+            is_anothers: Tells whether another installation keeps an integration.
         """
         self._integrations = integrations
         self._observer = observer
         self._actor = actor
         self._desire = desire
+        self._is_anothers = is_anothers
         self._queue = Queue(self._turn, workers=_WORKERS, grace=_GRACE)
 
     def add(self, key: Key) -> None:
@@ -71,7 +74,7 @@ class Rotation:
         integration = await self._integrations.get(key)
         if integration is None or not integration.held or integration.deleting is not None:
             return
-        if isinstance(integration.spec, Invalid):
+        if isinstance(integration.spec, Invalid) or await self._is_anothers(integration):
             return
         desired = await self._desire(integration, integration.spec)
         seen = await self._observer.observe_key(integration, desired)

@@ -198,7 +198,7 @@ class Observed:
     found: tuple[App, ...] | None = None
     """Apps with our marker, as a staff user sees them; ``None`` where nobody looked."""
     others: frozenset[str] = frozenset()
-    """The uids of all other integrations."""
+    """The uids on apps that are those of other living integrations."""
     write_key: WriteKey | Problem | None = None
     """``None`` where it does not matter: while deleting."""
     jwks: Mapping[str, Any] | None = None

@@ -9,14 +9,23 @@ whoever took the finalizer off must have wanted.
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 
 import structlog
 
 from saleor_segment_operator.errors import Blocked, Unavailable
 from saleor_segment_operator.reconcile.moment import Clock, is_set_within
 from saleor_segment_operator.reconcile.ports import Integrations, Pipelines, Secrets
+from saleor_segment_operator.reconcile.recovered import is_past
 from saleor_segment_operator.reconcile.retire import DRAIN
-from saleor_segment_operator.resource import Key, Reason
+from saleor_segment_operator.resource import (
+    ConditionStatus,
+    ConditionType,
+    Integration,
+    Key,
+    Reason,
+)
 from saleor_segment_operator.servers import Servers
 from saleor_segment_server.contract import Pipeline, PipelineState
 
@@ -24,6 +33,15 @@ _EVERY = 3600.0
 _SOON = 60.0
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Orphan:
+    """What is kept of an integration that is gone."""
+
+    key: Key
+    heir: Integration | None
+    """Who has its name now, with another uid: a backup was restored, say."""
 
 
 class Sweep:
@@ -64,37 +82,60 @@ class Sweep:
         # Listed before anyone is asked: what is made later is not among them.
         orphans = await self._orphans(_owned(apps, pipelines))
         for uid in orphans.keys() & apps.keys():
-            await self._forget_app(uid, orphans[uid])
+            await self._forget_app(uid, orphans[uid].key)
         left = [
             uid
             for uid in orphans.keys() & pipelines.keys()
-            if not await self._retire(uid, orphans[uid])
+            if not await self._is_needed(uid, orphans[uid])
+            and not await self._retire(uid, orphans[uid].key)
         ]
         self._since = {uid: since for uid, since in self._since.items() if uid in left}
         return bool(left)
 
-    async def _orphans(self, owned: Mapping[Key, frozenset[str]]) -> Mapping[str, Key]:
-        """Return those whose integration is gone for certain, with its key."""
-        orphans: dict[str, Key] = {}
+    async def _orphans(self, owned: Mapping[Key, frozenset[str]]) -> Mapping[str, "_Orphan"]:
+        """Return those whose integration is gone for certain."""
+        orphans: dict[str, _Orphan] = {}
         for key, uids in owned.items():
             try:
                 alive = await self._integrations.get(key)
             except Blocked as error:  # no longer watched, perhaps: it may well be alive
                 _log.warning("left_alone", integration=str(key), why=str(error))
                 continue
-            orphans |= dict.fromkeys(uids - {alive.uid if alive else None}, key)
+            gone = uids - {alive.uid if alive else None}
+            orphans |= dict.fromkeys(gone, _Orphan(key, alive))
         return orphans
 
+    async def _is_needed(self, uid: str, orphan: "_Orphan") -> bool:
+        """Tell whether the one that took its place cannot do without its Pipeline yet.
+
+        Saleor's webhooks may still lead to it, and what Saleor gave up is handed in under its id.
+        """
+        heir = orphan.heir
+        if heir is None:
+            return False
+        own = await self._pipelines.get(heir.uid)
+        needed = own is None or not _is_heard(heir) or not is_past(own.since, heir.status.recovery)
+        if needed:
+            _log.info("pipeline_kept_for_its_heir", integration=str(orphan.key), uid=uid)
+        return needed
+
     async def _forget_app(self, uid: str, key: Key) -> None:
-        record = await self._secrets.app(uid)
+        app_id = await self._app_id(uid)
         await self._secrets.delete_app(uid)
         _log.warning(
             "app_forgotten",
             integration=str(key),
             uid=uid,
-            app=record.app_id if record else None,
+            app=app_id,
             why="its integration is gone; the app stays in Saleor",
         )
+
+    async def _app_id(self, uid: str) -> str | None:
+        """Return which app it was, for the log: a record that is damaged goes all the same."""
+        with suppress(Blocked):
+            record = await self._secrets.app(uid)
+            return record.app_id if record else None
+        return None
 
     async def _retire(self, uid: str, key: Key) -> bool:
         """Let the servers send what they have, then take the Pipeline out; tell whether it is."""
@@ -143,6 +184,20 @@ async def keep_sweeping(
         except (Blocked, Unavailable) as error:
             _log.warning("sweep_failed", reason=error.reason, why=str(error))
             delay = soon
+        except Exception:  # noqa: BLE001 - a bug here does not end what keeps Saleor in order
+            _log.exception("sweep_failed")
+            delay = interval
+
+
+def _is_heard(integration: Integration) -> bool:
+    """Tell whether its webhooks lead to it: a restored status may speak of the one before."""
+    status = integration.status
+    enabled = status.condition(ConditionType.WEBHOOKS_ENABLED)
+    return (
+        enabled is not None
+        and enabled.status is ConditionStatus.TRUE
+        and (status.webhook_url or "").endswith(f"/{integration.uid}")
+    )
 
 
 def _owned(*kept: Mapping[str, Key | None]) -> Mapping[Key, frozenset[str]]:

@@ -11,6 +11,7 @@ from saleor_segment_operator.resource.conditions import (
 from saleor_segment_operator.resource.integration import (
     FINALIZER,
     GROUP,
+    KEPT_BY,
     KIND,
     RECONCILE_AT,
     RELEASE,
@@ -35,6 +36,7 @@ from saleor_segment_operator.resource.status import (
 __all__ = [
     "FINALIZER",
     "GROUP",
+    "KEPT_BY",
     "KIND",
     "RECONCILE_AT",
     "RELEASE",

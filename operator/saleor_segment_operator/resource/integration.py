@@ -21,6 +21,9 @@ RECONCILE_AT = f"{GROUP}/reconcile-at"
 RELEASE = f"{GROUP}/release"
 """Annotation that, set to ``true``, lets an integration go at once when it is deleted."""
 
+KEPT_BY = f"{GROUP}/installation"
+"""Annotation that says, beside our finalizer, which installation keeps an integration."""
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:
@@ -67,6 +70,11 @@ class Integration:
         """The value of the annotation that asks for a reconcile, as the status echoes it."""
         asked = self.annotations.get(RECONCILE_AT)
         return None if asked is None else asked[:SHORT]
+
+    @property
+    def kept_by(self) -> str | None:
+        """The id of the installation that keeps it; ``None`` where none does, or none said so."""
+        return self.annotations.get(KEPT_BY) if self.held else None
 
     @property
     def release(self) -> bool:

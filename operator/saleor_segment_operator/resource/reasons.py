@@ -124,6 +124,9 @@ class Reason(StrEnum):
     """The app lacked permissions that its events need, and was given them."""
     OWNED_BY_ANOTHER = "OwnedByAnother"
     """The app in Saleor belongs to another living integration: delete that one or rename this."""
+    KEPT_BY_ANOTHER = "KeptByAnother"
+    """Another installation keeps this integration, and this one leaves it alone: let only one watch
+    its namespace. If the other is gone, take the finalizer off as the message says."""
 
     # Webhooks.
 

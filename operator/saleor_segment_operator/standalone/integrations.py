@@ -85,8 +85,12 @@ class FolderIntegrations:
         document = self._documents.get(key)
         return None if document is None else Integration.parse(document)
 
-    async def hold(self, integration: Integration) -> None:
-        """Add our finalizer: it cannot disappear before ``release``.
+    async def alive(self, uid: str) -> bool:
+        """Tell whether there is one with this uid now."""
+        return any(each["metadata"]["uid"] == uid for each in self._documents.values())
+
+    async def hold(self, integration: Integration, *, by: str) -> None:  # noqa: ARG002
+        """Add our finalizer: it cannot disappear before ``release``; nobody else uses the folder.
 
         Raises:
             Unavailable: It disappeared before.

@@ -26,6 +26,7 @@ from saleor_segment_operator.standalone.folder import PIPELINES, FolderPipelines
 from saleor_segment_operator.standalone.integrations import FolderIntegrations
 from saleor_segment_operator.standalone.manifests import ManifestFiles
 from saleor_segment_operator.standalone.settings import RunSettings
+from saleor_segment_server.addresses import host_and_port
 from saleor_segment_server.outbound import Guard
 from saleor_segment_server.outbound.write_key import CDN, WriteKeyProbe
 from saleor_segment_server.pipelines import from_file
@@ -126,7 +127,7 @@ class _Operator:
             secrets=self._secrets,
             pipelines=self._pipelines,
             saleor=await stack.enter_async_context(SaleorPool(self._make_saleor)),
-            servers=await stack.enter_async_context(Servers(addresses, token=token.current)),
+            servers=await stack.enter_async_context(Servers(addresses, tokens=token.valid)),
             probe=probe.verdict,
             settings=ReconcileSettings(public_url=public_url, resync=settings.resync),
             clock=self._clock,
@@ -167,7 +168,7 @@ def _held(data_dir: Path) -> Iterator[Path]:
 
 
 def _refuse_vague_address(settings: RunSettings) -> None:
-    host = settings.listen.rpartition(":")[0].strip("[]")
+    host, _ = host_and_port(settings.listen)
     try:
         vague = ipaddress.ip_address(host).is_unspecified
     except ValueError:  # a name

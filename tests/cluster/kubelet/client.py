@@ -20,6 +20,7 @@ TROUBLE = (aiohttp.ClientError, TimeoutError, OSError)
 
 _CALL = aiohttp.ClientTimeout(total=10)
 _AGAIN_SECONDS = 0.2
+_GOODBYE_SECONDS = 0.1  # for connections to be closed, which TLS does not do at once
 
 
 class Client:
@@ -41,6 +42,7 @@ class Client:
 
     async def __aexit__(self, *_: object) -> None:
         await self._session.close()
+        await asyncio.sleep(_GOODBYE_SECONDS)
 
     async def get(self, path: str) -> Object:
         """Return one object or a list."""

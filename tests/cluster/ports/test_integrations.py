@@ -13,6 +13,7 @@ from saleor_segment_operator.kube.resources import INTEGRATIONS
 from saleor_segment_operator.reconcile.ports import Announcement
 from saleor_segment_operator.resource import (
     FINALIZER,
+    KEPT_BY,
     ConditionStatus,
     ConditionType,
     DeliveryStatus,
@@ -25,6 +26,7 @@ from tests.cluster.faulty import Fault, FaultyApi
 from tests.cluster.ports.cluster import NO_RULES, Cluster
 from tests.control_plane.resource.full_status import FULL
 from tests.ports.contract import said, the_one
+from tests.ports.memory import INSTALLATION
 from tests.ports.stores import NAME, KubeStores
 from tests.system.programs import until
 
@@ -77,10 +79,21 @@ async def published(stores: KubeStores, status: Status = FULL) -> Integration:
 async def test_finalizers_of_others_stay_where_they_are(stores: KubeStores) -> None:
     await stores.apply()
     await stores.change(finalizers=[ANOTHER])
-    await stores.integrations.hold(await the_one(stores))
+    await stores.integrations.hold(await the_one(stores), by=INSTALLATION.id)
     assert (await stores.document())["metadata"]["finalizers"] == [ANOTHER, FINALIZER]
     await stores.integrations.release(await the_one(stores))
     assert (await stores.document())["metadata"]["finalizers"] == [ANOTHER]
+
+
+async def test_of_two_installations_that_hold_it_the_first_is_named(stores: KubeStores) -> None:
+    found = await stores.apply()
+    await stores.integrations.hold(found, by="0badcafe")
+    await stores.integrations.hold(found, by="0decade0")
+    assert (await the_one(stores)).kept_by == "0badcafe"
+    await stores.integrations.release(found)
+    assert KEPT_BY not in (await the_one(stores)).annotations
+    await stores.integrations.hold(found, by="0decade0")
+    assert (await the_one(stores)).kept_by == "0decade0"
 
 
 async def test_one_that_is_being_deleted_cannot_be_held_any_more(stores: KubeStores) -> None:
@@ -88,7 +101,7 @@ async def test_one_that_is_being_deleted_cannot_be_held_any_more(stores: KubeSto
     await stores.change(finalizers=[ANOTHER])
     await stores.delete()
     with pytest.raises(Unavailable):
-        await stores.integrations.hold(await the_one(stores))
+        await stores.integrations.hold(await the_one(stores), by=INSTALLATION.id)
 
 
 async def test_a_change_by_somebody_else_in_between_is_taken_in(
@@ -96,7 +109,7 @@ async def test_a_change_by_somebody_else_in_between_is_taken_in(
 ) -> None:
     await proxied.apply()
     proxy.fail(Fault("PATCH", OBJECT, 409, times=2))
-    await proxied.integrations.hold(await the_one(proxied))
+    await proxied.integrations.hold(await the_one(proxied), by=INSTALLATION.id)
     assert (await the_one(proxied)).held
     proxy.fail(Fault("PATCH", OBJECT, 409))
     with pytest.raises(Unavailable, match="keeps being changed by somebody else"):
@@ -280,7 +293,7 @@ async def deleting(stores: KubeStores) -> Integration | None:
 async def test_in_a_namespace_that_goes_nobody_is_told_and_the_rest_works(
     stores: KubeStores, cluster: Cluster, logs: list[Any]
 ) -> None:
-    await stores.integrations.hold(await stores.apply())
+    await stores.integrations.hold(await stores.apply(), by=INSTALLATION.id)
     await cluster.delete_namespace(stores.key.namespace)
     integration = await until(lambda: deleting(stores))
     await stores.integrations.announce(integration, TOLD)
@@ -351,3 +364,15 @@ async def test_integrations_of_other_namespaces_are_not_listed(
     there = await cluster.namespace()
     assert await KubeIntegrations(stores.api, [there]).keys() == ()
     assert stores.key in await KubeIntegrations(stores.api, []).keys()
+
+
+async def test_to_tell_who_is_alive_costs_a_call_at_most(
+    proxied: KubeStores, proxy: FaultyApi
+) -> None:
+    integration = await proxied.apply()
+    await proxied.integrations.keys()
+    mark = len(proxy.calls)
+    assert not await proxied.integrations.alive("5bcfe642-0000-4000-8000-000000000000")
+    assert proxy.calls[mark:] == []
+    assert await proxied.integrations.alive(integration.uid)
+    assert len(proxy.calls[mark:]) == 1

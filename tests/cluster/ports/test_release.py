@@ -14,6 +14,7 @@ from saleor_segment_operator.resource import FINALIZER
 from saleor_segment_server.cluster import LEASES, Api
 from tests.cluster.plane.control_plane import ControlPlane
 from tests.cluster.ports.cluster import READS_INTEGRATIONS, Cluster
+from tests.ports.memory import INSTALLATION
 from tests.ports.stores import RELEASE, KubeStores
 from tests.system.programs import saleor_segment
 
@@ -27,7 +28,7 @@ class Said(list[str]):
 
 @pytest.fixture
 async def held(stores: KubeStores) -> KubeStores:
-    await stores.integrations.hold(await stores.apply())
+    await stores.integrations.hold(await stores.apply(), by=INSTALLATION.id)
     return stores
 
 
@@ -70,6 +71,14 @@ async def test_every_finalizer_of_ours_is_taken_off_and_no_other(held: KubeStore
     assert said == [f"{held.key}: released"]
 
 
+async def test_one_that_another_installation_keeps_is_left_to_it(held: KubeStores) -> None:
+    await held.secrets.installation()
+    said = Said()
+    await released(held, said)
+    assert await finalizers(held) == [FINALIZER]
+    assert said == [f"{held.key}: left to another installation, {INSTALLATION.id}"]
+
+
 async def test_one_that_is_being_deleted_goes(held: KubeStores) -> None:
     await held.delete()
     await released(held, Said())
@@ -104,7 +113,7 @@ async def test_what_the_operator_put_back_before_it_ended_is_taken_off_again(
     async def put_back(_: float) -> None:
         found = await held.integrations.get(held.key)
         assert found is not None
-        await held.integrations.hold(found)
+        await held.integrations.hold(found, by=INSTALLATION.id)
 
     await release_all(
         held.api,
@@ -115,6 +124,31 @@ async def test_what_the_operator_put_back_before_it_ended_is_taken_off_again(
         sleep=put_back,
     )
     assert await finalizers(held) == []
+
+
+async def test_no_operator_starts_for_the_whole_time_from_the_end_on(
+    held: KubeStores, leader: Lease
+) -> None:
+    seen: list[str] = []
+
+    async def renewed() -> str:
+        found = await held.api.get(LEASES, held.release_namespace, lease_name(RELEASE))
+        assert found is not None
+        assert found["spec"]["holderIdentity"] == HOLDER
+        return str(found["spec"]["renewTime"])
+
+    async def sleep(_: float) -> None:
+        seen.append(await renewed())
+
+    await release_all(
+        held.api,
+        [held.key.namespace],
+        release=RELEASE,
+        namespace=held.release_namespace,
+        say=Said(),
+        sleep=sleep,
+    )
+    assert await renewed() > seen[0]
 
 
 async def test_what_it_may_not_do_is_one_line(

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from saleor_segment_operator.errors import Blocked
+from saleor_segment_operator.kube.installation_watch import InstallationWatch
 from saleor_segment_operator.kube.secrets import KubeSecrets
 from saleor_segment_operator.reconcile.ports import AppRecord
 from saleor_segment_operator.resource import Reason
 from saleor_segment_server.cluster import SECRETS, Api
 from tests.cluster.ports.cluster import NO_RULES, Cluster
-from tests.ports.contract import UID
+from tests.ports.contract import UID, a_pipeline
 from tests.ports.stores import NOW, RELEASE, KubeStores
 
 INSTALLATION = f"{RELEASE}-installation"
@@ -64,6 +65,28 @@ async def test_a_damaged_installation_is_never_made_anew(
     assert (secret.get("data") or {}).keys() == damage.keys()
 
 
+async def test_an_installation_is_not_made_anew_while_an_app_is_kept(stores: KubeStores) -> None:
+    await stores.secrets.put_app(UID.format(0), RECORD, of=stores.key)
+    with pytest.raises(Blocked, match="is gone while shops are connected: put it back") as raised:
+        await stores.secrets.installation()
+    assert raised.value.reason == Reason.STORE_REFUSED
+    assert await stores.own(INSTALLATION) is None
+    await stores.secrets.delete_app(UID.format(0))
+    await stores.secrets.installation()
+    assert await stores.own(INSTALLATION) is not None
+
+
+async def test_an_installation_is_not_made_anew_while_a_pipeline_is_kept(
+    stores: KubeStores,
+) -> None:
+    await stores.pipelines.put(a_pipeline(), of=stores.key)
+    with pytest.raises(Blocked, match="is gone while shops are connected"):
+        await stores.secrets.installation()
+    await stores.pipelines.delete(a_pipeline().id)
+    await stores.secrets.installation()
+    assert await stores.own(INSTALLATION) is not None
+
+
 async def test_an_installation_that_was_put_back_is_used_without_a_restart(
     stores: KubeStores,
 ) -> None:
@@ -77,6 +100,35 @@ async def test_an_installation_that_was_put_back_is_used_without_a_restart(
     )
     found = await stores.secrets.installation()
     assert (found.id, found.salt) == ("0badcafe", salt)
+
+
+async def test_an_installation_that_somebody_deletes_is_written_back(stores: KubeStores) -> None:
+    before = await stores.secrets.installation()
+    watch = InstallationWatch(
+        stores.api,
+        release=RELEASE,
+        namespace=stores.release_namespace,
+        secrets=stores.secrets,
+    )
+    running = asyncio.create_task(watch.run())
+    try:
+        for _ in range(2):
+            found = await stores.own(INSTALLATION)
+            assert found is not None
+            uid = found["metadata"]["uid"]
+            await stores.admin.delete(SECRETS, stores.release_namespace, INSTALLATION)
+            while (found := await stores.own(INSTALLATION)) is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+            assert found["metadata"]["uid"] != uid
+    finally:
+        running.cancel()
+    again = KubeSecrets(stores.api, release=RELEASE, namespace=stores.release_namespace)
+    assert await again.installation() == before
+
+
+async def test_an_installation_that_is_not_known_is_not_written_back(stores: KubeStores) -> None:
+    await stores.secrets.restore_installation()
+    assert await stores.own(INSTALLATION) is None
 
 
 async def test_the_token_lies_beside_the_release_and_says_whose_it_is(stores: KubeStores) -> None:

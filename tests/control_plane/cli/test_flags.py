@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from saleor_segment_operator.cli.daemons import RUN_NAMES, run, serve
 from saleor_segment_operator.cli.flags import Setting, load, settings_of
 from saleor_segment_operator.errors import StartError
+from saleor_segment_operator.operate import OperateSettings
 from saleor_segment_operator.standalone import RunSettings
 from saleor_segment_server.settings import ServeSettings
 
@@ -45,6 +46,12 @@ def test_help_tells_flag_variable_default_and_meaning(
 def test_a_default_means_what_is_shown(setting: Setting) -> None:
     if setting.default:
         assert _run_settings(**{setting.field: setting.default}) == _run_settings()
+
+
+def test_a_default_of_nothing_is_called_none() -> None:
+    shown = {setting.field: setting.default for setting in settings_of(OperateSettings, {})}
+    assert shown["watch_namespaces"] == "none"
+    assert shown["kubeconfig"] == ""
 
 
 def test_a_flag_wins_over_the_environment_and_that_over_the_default(

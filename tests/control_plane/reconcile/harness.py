@@ -187,7 +187,7 @@ async def running(
     def make(api_url: str) -> Saleor:
         return Saleor(api_url, guard=Guard(allow_loopback=True), clock=world.clock, timeout=5)
 
-    async with SaleorPool(make) as pool, Servers(world.plane.addresses, token=None) as servers:
+    async with SaleorPool(make) as pool, Servers(world.plane.addresses, tokens=None) as servers:
         yield Process(
             world,
             Reconciler(

@@ -176,11 +176,10 @@ class Recovering:
         self.world.clock.now += seconds
         return [each for each in self.saleor.deliveries[known:] if each.outcome == "failed"]
 
-    async def journaled(self) -> list[bytes]:
+    async def journaled(self, pipeline_id: str | None = None) -> list[bytes]:
         """Return the bodies that the server holds, all of them pending."""
-        pending = await self.door.journal.take(
-            self.world.pipeline.id, limit=10_000, max_bytes=2**30
-        )
+        uid = self.world.integration.uid if pipeline_id is None else pipeline_id
+        pending = await self.door.journal.take(uid, limit=10_000, max_bytes=2**30)
         return [each.body for each in pending]
 
 

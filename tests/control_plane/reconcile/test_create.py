@@ -259,7 +259,7 @@ async def test_killed_before_any_step_of_an_adoption_it_ends_ready_with_that_app
     world.steps.clear()
     world.kill_at, name = killed
     new = world.integrations.apply(KEY, world.spec())
-    await world.integrations.hold(new)
+    await world.integrations.hold(new, by=INSTALLATION.id)
     async with running(world) as process:
         with pytest.raises(Killed):
             await process.work()

@@ -1,11 +1,12 @@
 """What the status says of delivery, between passes too."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import pytest
 
-from saleor_segment_operator.errors import Unavailable
+from saleor_segment_operator.errors import Blocked, Unavailable
 from saleor_segment_operator.reconcile import keep_measuring
 from saleor_segment_operator.resource import ConditionType, Key, Reason
 from tests.control_plane.reconcile.harness import KEY, Process, World
@@ -117,8 +118,26 @@ async def test_what_has_no_status_yet_or_is_gone_is_not_measured(
     assert world.status.conditions == ()
 
 
+@pytest.mark.parametrize(
+    "trouble", [Blocked(Reason.STORE_REFUSED, "forbidden"), KeyError("a bug")], ids=str
+)
+async def test_one_that_cannot_be_measured_does_not_keep_the_others_from_it(
+    ready: World, process: Process, trouble: Exception
+) -> None:
+    ready.plane.tally(ready.pipeline.id).pending = 5
+    other = Key("elsewhere", "another")
+    ready.integrations.failing[other] = trouble
+    with contextlib.suppress(Blocked):
+        await process.reconciler.measure_all([other, KEY])
+    assert ready.status.delivery is not None
+    assert ready.status.delivery.pending == 5
+
+
+@pytest.mark.parametrize(
+    "trouble", [Unavailable(Reason.STORE_UNAVAILABLE, "down"), KeyError("a bug")], ids=str
+)
 async def test_all_are_measured_until_it_stops_though_the_store_fails_once(
-    ready: World, process: Process
+    ready: World, process: Process, trouble: Exception
 ) -> None:
     ready.plane.tally(ready.pipeline.id).pending = 5
     stop = asyncio.Event()
@@ -129,7 +148,7 @@ async def test_all_are_measured_until_it_stops_though_the_store_fails_once(
         async def keys(self) -> Sequence[Key]:
             self.rounds += 1
             if self.rounds == 1:
-                raise Unavailable(Reason.STORE_UNAVAILABLE, "down")
+                raise trouble
             if self.rounds == 3:
                 stop.set()
             return await super().keys()

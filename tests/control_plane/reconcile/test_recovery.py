@@ -4,12 +4,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from saleor_segment_operator.reconcile.backlog import Backlog
 from saleor_segment_operator.reconcile.look import Look, Memory, Ways
+from saleor_segment_operator.reconcile.recovered import Eras
 from saleor_segment_operator.resource import ConditionType, Reason
 from saleor_segment_operator.saleor import Contents, Saleor
 from saleor_segment_operator.servers import Servers
@@ -17,6 +19,7 @@ from saleor_segment_server.contract import PipelineState
 from saleor_segment_server.outbound import Guard
 from tests.control_plane.reconcile.harness import KEY, Process, running
 from tests.control_plane.reconcile.recovering import Recovering, recovering, turns
+from tests.system.programs import until
 from tests.twins.saleor.sending.deliveries import Delivery
 
 DAY = 86_400.0
@@ -191,6 +194,42 @@ async def test_what_was_fetched_is_no_proof_that_saleor_reaches_us(there: Recove
         assert there.world.says(name) == ("True", Reason.DELIVERY_RECEIVED)
 
 
+async def test_a_restored_integration_gets_what_the_one_before_it_missed_and_nothing_twice(
+    there: Recovering,
+) -> None:
+    async with there.running() as process:
+        there.gate.closed = True
+        early = await there.orders(2)
+        await recover(there, process)  # these were brought back already
+        old = there.world.integration.uid
+    lost = await there.orders(3, seconds=2 * DAY)
+    del there.world.integrations.objects[KEY]
+    there.world.integrations.apply(KEY, there.world.spec())  # with another uid
+    async with there.running() as process:
+        there.world.clock.now += 1
+        fresh = await there.orders(1)
+        assert await recover(there, process) == HOUR
+    new = there.world.integration.uid
+    assert there.status.recovered == len(lost) + len(fresh)
+    assert await there.journaled(old) == [each.body for each in (*early, *lost)]
+    assert await there.journaled(new) == [each.body for each in fresh]
+
+
+async def test_another_shop_of_the_same_name_gets_nothing_from_before(there: Recovering) -> None:
+    async with there.running():
+        before = there.world.pipeline
+    other = before.model_copy(
+        update={
+            "id": "00000000-0000-4000-8000-000000000000",
+            "saleor": before.saleor.model_copy(update={"api_url": "https://x.example/graphql/"}),
+        }
+    )
+    later = before.since + timedelta(days=1) if before.since else None
+    own = before.model_copy(update={"since": later})
+    assert Eras.of(own.id, own, [other]) == Eras(own.id, later)
+    assert Eras.of(own.id, None, [before]).began is None
+
+
 # The servers.
 
 
@@ -199,9 +238,7 @@ async def test_without_a_server_it_waits_and_goes_on_where_it_was(there: Recover
         there.gate.closed = True
         lost = await there.orders(2)
         there.world.plane.down = True
-        delay = await recover(there, process)
-        assert delay is not None
-        assert 0 < delay <= 60
+        assert await recover(there, process) == HOUR  # who hears of the servers says when
         assert there.says() == ("Unknown", Reason.RECOVERY_HINDERED)
         assert "No server is ready" in there.message
         assert there.status.checked_at is None
@@ -489,14 +526,14 @@ async def test_none_escapes_while_the_list_moves(there: Recovering) -> None:
         guard = Guard(allow_loopback=True)
         async with (
             MovingSaleor(world.saleor.api_url, guard=guard, clock=world.clock) as saleor,
-            Servers(world.plane.addresses, token=None) as servers,
+            Servers(world.plane.addresses, tokens=None) as servers,
         ):
             ways = Ways(saleor, servers, token=app.token, staff=None)
             saleor.more = [lambda: emit(there, *[10] * 20)]
             moved = []
             for _ in range(2):
                 look = Look(
-                    world.integration.uid,
+                    lambda _: world.integration.uid,
                     [webhook.id],
                     since=began.replace(year=2000),
                     began=began,
@@ -544,6 +581,22 @@ async def test_after_the_servers_were_away_there_is_another_look(there: Recoveri
         assert there.status.recovered == len(lost)
 
 
+async def test_a_look_that_waits_for_the_servers_goes_on_once_they_answer(
+    there: Recovering,
+) -> None:
+    async with by_itself(there) as process:
+        await process.work()
+        await there.looked(1)
+        there.gate.closed = True
+        lost = await there.orders(2)
+        there.world.plane.down = True
+        await process.reconciler.measure(KEY)
+        there.world.plane.down = False
+        await process.reconciler.measure_all([])
+        await there.looked(2)
+        await until(lambda: there.status.recovered == len(lost))
+
+
 async def test_what_was_given_up_while_a_look_waited_for_the_servers_comes_back_with_it(
     there: Recovering,
 ) -> None:
@@ -576,6 +629,24 @@ async def test_a_suspended_integration_recovers_and_a_deleting_one_does_not(
         there.world.delete()
         assert await recover(there, process) is None
         assert there.status.recovered == len(lost)
+
+
+async def test_while_suspended_saleor_is_asked_to_send_nothing_again(there: Recovering) -> None:
+    async with there.running() as process:
+        there.gate.closed = True
+        lost = await there.orders(1)
+        await rotate(there)
+        there.world.integrations.apply(KEY, there.world.spec(suspend=True))
+        await process.work()
+        await recover(there, process)
+        assert there.saleor.mutations.count("eventDeliveryRetry") == 0
+        assert there.says() == ("False", Reason.DELIVERIES_MISSING)
+        assert "once spec.suspend is false again" in there.message
+        there.world.integrations.apply(KEY, there.world.spec())
+        await process.work()
+        there.gate.closed = False
+        assert await recover(there, process) == 60.0
+        assert there.saleor.mutations.count("eventDeliveryRetry") == len(lost)
 
 
 async def test_without_an_app_it_waits_for_a_pass_that_finds_one(there: Recovering) -> None:

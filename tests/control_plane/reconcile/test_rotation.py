@@ -1,10 +1,12 @@
 """The write key: where it comes from, what Segment says of it, and how it changes."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from saleor_segment_operator.resource import ConditionType, Reason
+from saleor_segment_operator.resource.integration import KEPT_BY
 from saleor_segment_server.contract import PipelineState
 from saleor_segment_server.outbound.write_key import WriteKeyVerdict
 from tests.control_plane.reconcile.harness import KEY, READY, Process, World, running
@@ -259,3 +261,13 @@ async def test_a_key_that_is_gone_is_not_sent_with_any_more_at_once(
     await process.reconciler.rotation.rotate(KEY)
     assert key_in_use(ready) is None
     assert ready.pipeline.state is PipelineState.PAUSED
+
+
+async def test_a_rotation_leaves_alone_what_another_installation_keeps(
+    ready: World, process: Process
+) -> None:
+    marks = {**ready.integration.annotations, KEPT_BY: "0decade0"}
+    ready.integrations.objects[KEY] = replace(ready.integration, annotations=marks)
+    ready.secret("segment", writeKey="key-two")
+    await process.reconciler.rotation.rotate(KEY)
+    assert key_in_use(ready) == "key-one"

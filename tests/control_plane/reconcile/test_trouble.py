@@ -7,6 +7,7 @@ import pytest
 
 from saleor_segment_operator.errors import Blocked, Unavailable
 from saleor_segment_operator.reconcile import AppRecord
+from saleor_segment_operator.reconcile.ports import Installation
 from saleor_segment_operator.resource import RECONCILE_AT, ConditionType, Integration, Key, Reason
 from saleor_segment_server.contract import PipelineState
 from tests.control_plane.reconcile.harness import (
@@ -302,7 +303,7 @@ async def test_a_webhook_address_that_saleor_refuses_is_told_and_the_rest_is_don
 
 
 class Unholdable(MemoryIntegrations):
-    async def hold(self, integration: Integration) -> None:
+    async def hold(self, integration: Integration, *, by: str) -> None:
         raise Blocked(Reason.STORE_REFUSED, "Finalizers may not be set.")
 
 
@@ -313,6 +314,32 @@ async def test_a_finalizer_that_is_refused_is_told_and_tried_again(world: World)
         assert await process.work() == 24  # nobody tells us of a right that is granted
     assert world.says(READY) == ("False", Reason.STORE_REFUSED)
     assert world.saleor.apps == []
+
+
+async def test_what_another_installation_keeps_is_left_alone_until_that_lets_go(
+    world: World, process: Process
+) -> None:
+    """Two releases watch one namespace."""
+    world.integrations.apply(KEY, world.spec())
+    await process.work()
+    status, ours = world.status, world.secrets.identity
+    world.secrets.identity = Installation(id="0decade0", salt=ours.salt)
+    async with running(world) as other:
+        world.plane.tally(world.pipeline.id).pending = 5
+        for _ in range(2):
+            assert await other.work() == pytest.approx(300)
+            await other.reconciler.measure(KEY)
+        assert world.status == status
+        assert world.announced.count(Reason.KEPT_BY_ANOTHER) == 1
+        world.delete()
+        assert await other.work() == pytest.approx(300)
+        assert len(world.saleor.apps) == 1
+        # Its finalizer taken off by hand, it is this one's; here it was being deleted and goes.
+        await world.integrations.release(world.integration)
+        world.integrations.apply(KEY, world.spec())
+        await other.work()
+        assert world.integration.kept_by == "0decade0"
+        assert world.is_ready
 
 
 async def test_an_integration_that_is_gone_is_left(world: World, process: Process) -> None:

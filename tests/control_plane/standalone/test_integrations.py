@@ -14,6 +14,7 @@ from saleor_segment_operator.standalone.files import Files
 from saleor_segment_operator.standalone.integrations import FolderIntegrations
 from saleor_segment_operator.standalone.manifests import ManifestFiles
 from saleor_segment_server.errors import DocumentUnreadable
+from tests.ports.memory import INSTALLATION
 
 KEY = Key("default", "main-shop")
 INTEGRATION = """\
@@ -109,7 +110,7 @@ async def test_the_generation_grows_with_the_spec_alone(shelf: Shelf) -> None:
 
 async def test_everything_outlives_the_process(shelf: Shelf) -> None:
     await shelf.apply(_text(annotations="{a: b}"))
-    await shelf.integrations.hold(await shelf.get())
+    await shelf.integrations.hold(await shelf.get(), by=INSTALLATION.id)
     await shelf.integrations.publish(await shelf.get(), Status(observed_generation=1))
     before = await shelf.get()
     assert before.held
@@ -137,7 +138,7 @@ async def test_what_is_not_held_goes_at_once(shelf: Shelf) -> None:
 @pytest.mark.parametrize("restarts", [0, 1])
 async def test_what_is_held_is_deleted_until_it_is_released(shelf: Shelf, restarts: int) -> None:
     await shelf.apply(_text())
-    await shelf.integrations.hold(await shelf.get())
+    await shelf.integrations.hold(await shelf.get(), by=INSTALLATION.id)
     for _ in range(restarts):
         shelf.reopen()
     shelf.changed.clear()
@@ -153,7 +154,7 @@ async def test_what_is_held_is_deleted_until_it_is_released(shelf: Shelf, restar
 
 async def test_what_comes_back_while_it_is_deleted_comes_anew_afterwards(shelf: Shelf) -> None:
     await shelf.apply(_text())
-    await shelf.integrations.hold(await shelf.get())
+    await shelf.integrations.hold(await shelf.get(), by=INSTALLATION.id)
     old = await shelf.get()
     await shelf.apply()
     await shelf.apply(_text(api_url="https://other.example.com/graphql/"))
@@ -171,7 +172,7 @@ async def test_what_comes_back_while_it_is_deleted_comes_anew_afterwards(shelf: 
 
 async def test_an_annotation_reaches_what_is_being_deleted(shelf: Shelf) -> None:
     await shelf.apply(_text())
-    await shelf.integrations.hold(await shelf.get())
+    await shelf.integrations.hold(await shelf.get(), by=INSTALLATION.id)
     await shelf.apply()
     await shelf.apply(_text(annotations='{saleor-segment.io/release: "true"}'))
     found = await shelf.get()
@@ -240,7 +241,7 @@ async def test_nothing_is_done_for_one_that_is_gone_before_it_is_held(shelf: She
     old = await shelf.get()
     await shelf.apply()
     with pytest.raises(Unavailable):
-        await shelf.integrations.hold(old)
+        await shelf.integrations.hold(old, by=INSTALLATION.id)
 
 
 async def test_announcements_are_shown(shelf: Shelf) -> None:

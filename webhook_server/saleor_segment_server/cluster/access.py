@@ -25,6 +25,8 @@ class Credentials:
     certificate_file: str | None = None
     key_file: str | None = None
     verify: bool = True
+    proxy: str | None = None
+    """The kubeconfig's proxy; without one those of the environment count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +68,22 @@ class Access:
             certificate_file=found.cert_file,
             key_file=found.key_file,
             verify=found.verify_ssl,
+            proxy=found.proxy,
         )
 
-    def namespace(self) -> str | None:
-        """Return the pod's namespace, where this is a pod."""
+    def release_namespace(self, named: str | None) -> str:
+        """Return the namespace of the release: the one that was ``named``, else the pod's.
+
+        Raises:
+            StartError: None was, and this is no pod.
+        """
         try:
-            return (self.service_account / "namespace").read_text().strip() or None
+            found = named or (self.service_account / "namespace").read_text().strip()
         except OSError:
-            return None
+            found = ""
+        if not found:
+            raise StartError("--namespace is missing: outside of a pod say where the release is")
+        return found
 
     async def _load(self, configuration: Configuration) -> None:
         if self.kubeconfig is not None:

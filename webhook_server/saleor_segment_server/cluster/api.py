@@ -1,7 +1,6 @@
 """Calls of the API server as plain data: one adapter over the ``kubernetes`` client."""
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
@@ -9,22 +8,11 @@ from typing import Any, Self
 
 import aiohttp
 import orjson
-from aiohttp.http_exceptions import HttpProcessingError
 from kubernetes.aio.client import ApiClient
-from kubernetes.aio.config import ConfigException
 
 from saleor_segment_server.cluster.access import Access
-from saleor_segment_server.cluster.errors import (
-    ApiError,
-    Conflict,
-    Expired,
-    Forbidden,
-    Missing,
-    Refused,
-    Terminating,
-    Unanswered,
-    Unserved,
-)
+from saleor_segment_server.cluster.answers import RAISED, answered, readable, refusal_of
+from saleor_segment_server.cluster.errors import Missing, Unanswered, Unserved
 from saleor_segment_server.cluster.resources import Resource, call_of
 
 Document = Mapping[str, Any]
@@ -32,15 +20,6 @@ Document = Mapping[str, Any]
 _PAGE = 500
 _WHOLE_CALL = aiohttp.ClientTimeout(total=20.0, sock_connect=5.0)
 _METADATA = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
-_RAISED: Mapping[int, type[ApiError]] = {
-    403: Forbidden,
-    404: Missing,
-    409: Conflict,
-    410: Expired,
-}
-_NOT_FOUND = 404
-_PASSING = frozenset({401, 429})
-_SERVER_ERROR = 500
 _FAILED = 400
 
 
@@ -153,7 +132,7 @@ class Api:
                 query=query,
                 accept=_METADATA.format("List") if metadata_only else None,
             )
-            with _readable():
+            with readable():
                 items += map(kept, page.get("items") or ())
                 following = page["metadata"].get("continue")
                 version = str(page["metadata"]["resourceVersion"])
@@ -260,9 +239,9 @@ class Api:
 
     async def _call(self, method: str, path: str, **options: Any) -> Document:
         response = await self._send(method, path, timeout=self._timeout, **options)
-        with _answered():
+        with answered():
             body = await response.read()
-        with _readable():
+        with readable():
             document = orjson.loads(body)
             if not isinstance(document, dict):
                 raise TypeError  # as any other answer that cannot be read
@@ -282,7 +261,7 @@ class Api:
         headers = {"Accept": accept or "application/json", "Content-Type": content_type}
         status = 0
         try:
-            with _answered():
+            with answered():
                 request = await self._client.param_serialize(
                     method,
                     path,
@@ -299,32 +278,12 @@ class Api:
                 refusal = await response.read()
         finally:
             self._told(*call_of(method, path, watch="watch" in (query or {})), status)
-        raise _error(response, refusal, f"{method} {path}")
+        raise refusal_of(response, refusal, f"{method} {path}")
 
 
 def _selectors(fields: str | None, labels: str | None) -> dict[str, str]:
     given = {"fieldSelector": fields, "labelSelector": labels}
     return {name: value for name, value in given.items() if value}
-
-
-@contextmanager
-def _answered() -> Iterator[None]:
-    """Make ``Unanswered`` of whatever keeps an answer from coming, our own token included."""
-    try:
-        yield
-    except (TimeoutError, aiohttp.ClientError, ConfigException, OSError, ValueError) as error:
-        raise Unanswered(f"no answer from the API server ({type(error).__name__})") from error
-    except HttpProcessingError as error:  # not chained: it quotes what it could not read
-        raise Unanswered(f"no answer from the API server ({type(error).__name__})") from None
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    """Make ``Unanswered`` of what the API server never says, but something before it may."""
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Unanswered("what answers for the API server cannot be read") from error
 
 
 def _hang_up(response: aiohttp.ClientResponse) -> None:
@@ -336,47 +295,16 @@ def _hang_up(response: aiohttp.ClientResponse) -> None:
 
 
 async def _line(response: aiohttp.ClientResponse) -> bytes:
-    with _answered():
+    with answered():
         return await response.content.readline()
 
 
 def _event(line: bytes) -> WatchEvent:
-    with _readable():
+    with readable():
         document = orjson.loads(line)  # a line that was cut off is none
         event = WatchEvent(str(document["type"]), document["object"])
         if event.kind != "ERROR":
             event.object["metadata"]["resourceVersion"]
             return event
         code, message = event.object.get("code", 0), str(event.object.get("message", ""))
-    raise _RAISED.get(code, Unanswered)(f"the watch ended: {message}")
-
-
-def _error(response: aiohttp.ClientResponse, body: bytes, call: str) -> ApiError:
-    status = _status(body)
-    message = f"{call}: {(status or {}).get('message') or f'HTTP {response.status}'}"
-    if response.status in _PASSING or response.status >= _SERVER_ERROR:
-        return Unanswered(message, retry_after=_seconds(response.headers.get("Retry-After")))
-    if response.status == _NOT_FOUND and status is None:
-        # Not an object but its whole type is unknown: a CRD is missing, or the server is starting.
-        return Unserved(f"{message}: not served here")
-    if _is_terminating(status):
-        return Terminating(message)
-    return _RAISED.get(response.status, Refused)(message)
-
-
-def _status(body: bytes) -> Document | None:
-    """Return the API server's own word on what failed, a ``metav1.Status``."""
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return document if isinstance(document, dict) and document.get("kind") == "Status" else None
-
-
-def _is_terminating(status: Document | None) -> bool:
-    causes = ((status or {}).get("details") or {}).get("causes") or ()
-    return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
-
-
-def _seconds(text: str | None) -> float | None:
-    return float(text) if text is not None and text.isdigit() else None
+    raise RAISED.get(code, Unanswered)(f"the watch ended: {message}")

@@ -1,4 +1,4 @@
-"""Following a resource: list, then watch, and list anew whenever that breaks."""
+"""Following a resource: list, then watch from there, and list anew where that is not possible."""
 
 import asyncio
 import random
@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 import structlog
 
+from saleor_segment_server.backoff import backoff
 from saleor_segment_server.cluster.api import Api, Document, WatchEvent
 from saleor_segment_server.cluster.errors import ApiError, Expired, Forbidden, Unanswered
 from saleor_segment_server.cluster.resources import Resource
@@ -14,6 +15,9 @@ from saleor_segment_server.cluster.resources import Resource
 _FIRST = 0.5
 _CAP = 30.0
 _KEPT_OPEN = 300.0
+_PATIENCE = 3
+"""Troubles in a row after which a list is believed more than the version we had: an API server that
+was restored from a backup knows none so new, and says so in no way that can be told apart."""
 _SILENCE = 90.0  # the API server sends a bookmark each minute
 _REMEDY = {"remedy": "grant that to this ServiceAccount, as the chart's Role does"}
 
@@ -72,6 +76,7 @@ class Follower:
         self._first = first
         self._spread = spread
         self._troubles = 0
+        self._version: str | None = None
         self.synced = False
         """Whether it was listed at least once."""
         self.following = False
@@ -79,25 +84,25 @@ class Follower:
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        version: str | None = None
         while True:
             try:
-                version = await self._follow(version)
+                await self._follow()
             except ApiError as error:
-                version = None
                 await self._back_off(error)
+                if isinstance(error, Expired) or self._troubles >= _PATIENCE:
+                    self._version = None
             finally:
                 self.following = False
 
-    async def _follow(self, version: str | None) -> str:
-        """Watch from ``version``, or from a fresh list; return where to go on."""
-        if version is None:
-            version = await self._list()
+    async def _follow(self) -> None:
+        """Watch from where it was left, or from a fresh list."""
+        if self._version is None:
+            self._version = await self._list()
         self.following = True
         watch = self._api.watch(
             self._resource,
             self._namespace,
-            since=version,
+            since=self._version,
             fields=self._fields,
             labels=self._labels,
             metadata_only=self._metadata_only,
@@ -108,12 +113,11 @@ class Follower:
         async with aclosing(watch):
             async for event in watch:
                 said, self._troubles = True, 0
-                version = str(event.object["metadata"]["resourceVersion"])
                 if event.kind != "BOOKMARK":
                     await self._changed(event)
+                self._version = str(event.object["metadata"]["resourceVersion"])
         if not said:  # else something that ends every watch at once would be asked without a pause
             raise Unanswered("the watch ended without a line")
-        return version
 
     async def _list(self) -> str:
         listing = await self._api.list(
@@ -129,13 +133,13 @@ class Follower:
         return listing.version
 
     async def _back_off(self, error: ApiError) -> None:
-        """Wait before listing anew: not at all the first time, longer and longer from then on."""
+        """Wait before going on: not at all the first time, longer and longer from then on."""
         self._troubles += 1
         if self._troubles == 1 and isinstance(error, Expired):
             return  # no fault of anyone's: nothing happened here for long
         asked = (error.retry_after or 0.0) if isinstance(error, Unanswered) else 0.0
-        delay = min(_CAP, self._first * 2.0 ** min(self._troubles - 1, 10))
-        delay = max(min(asked, _CAP), delay * (0.5 + 0.5 * self._spread()))
+        delay = backoff(self._troubles, first=self._first, cap=_CAP, spread=self._spread)
+        delay = max(min(asked, _CAP), delay)
         if self._troubles > 1:  # a watch that breaks once is no news
             _log.warning(
                 "watch_failed",

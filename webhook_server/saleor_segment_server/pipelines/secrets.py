@@ -16,7 +16,6 @@ import structlog
 
 from saleor_segment_server.cluster import SECRETS, Access, Api, Follower, WatchEvent
 from saleor_segment_server.contract import Pipeline, pipelines_secret, shard_of
-from saleor_segment_server.errors import StartError
 from saleor_segment_server.pipelines.shard import Shard
 from saleor_segment_server.pipelines.source import OpenSource, PipelineSource
 from saleor_segment_server.pipelines.table import Table
@@ -144,12 +143,7 @@ def from_secrets(access: Access, *, namespace: str | None, release: str, shards:
 
     @asynccontextmanager
     async def opened(table: Table, broken: Callable[[bool], None]) -> AsyncIterator[PipelineSource]:
-        where = namespace or await asyncio.to_thread(access.namespace)
-        if where is None:
-            raise StartError(
-                f"the namespace of the Pipelines is not known: {access.service_account} does not"
-                " tell it: name --namespace"
-            )
+        where = await asyncio.to_thread(access.release_namespace, namespace)
         async with Api(access) as api:
             yield SecretSource(
                 api, table, namespace=where, release=release, shards=shards, broken=broken
