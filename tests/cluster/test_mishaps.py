@@ -162,7 +162,7 @@ async def test_a_server_killed_while_the_api_server_is_away_goes_on_once_that_is
 
 
 def _tried(tenant: Site, order: str) -> bool:
-    return any(each.attempts for each in tenant.saleor.deliveries if each.order.id == order)
+    return any(each.attempts for each in tenant.saleor.deliveries if each.order_id == order)
 
 
 async def test_every_change_to_a_webhook_is_put_right_and_told(site: Site) -> None:

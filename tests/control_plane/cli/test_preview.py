@@ -206,8 +206,12 @@ def test_what_moves_a_cursor_is_escaped_in_tables(here: Configured) -> None:
 
 
 def test_refunds_from_before_the_integration_are_told_apart(here: Configured) -> None:
-    order = {"id": "T3JkZXI6MQ==", "created": "2026-01-01T00:00:00Z", "userEmail": "a@example.net"}
-    order |= {"totalRefunded": {"amount": 5, "currency": "EUR"}}
+    order = {
+        "id": "T3JkZXI6MQ==",
+        "created": "2026-01-01T00:00:00Z",
+        "userEmail": "a@example.net",
+        "totalRefunded": {"amount": 5, "currency": "EUR"},
+    }
     body = here.body("body.json", {"__typename": "OrderRefunded", "order": order})
     (told,) = here.preview(body, output="jsonl", since="2026-02-01T00:00:00Z").messages
     assert told["properties"]["refund_is_cumulative"] is True
