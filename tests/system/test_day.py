@@ -27,7 +27,7 @@ from tests.twins.segment import Fault
 ORDERS = 2_000
 DAY = Kind(
     channels=((PLN, 3), (USD, 3), (JPY, 1), (KWD, 1)),
-    most_updates=1,
+    most_updates=0,
     vouchers=tuple((code, 1) for code in ("", *catalogue().vouchers)),
     extras=tuple((extra, 1) for extra in EXTRAS),
 )
@@ -161,7 +161,7 @@ async def test_a_day_of_2000_orders_adds_up_to_the_cent(stand: Stand) -> None:
             Fault(status=429, times=2, retry_after=1),
         )
         day = stand.saleor.start_day(ORDERS, 5.0, DAY)
-        await stand.saleor.until(lambda: day.placed > ORDERS / 4)
+        await stand.saleor.until(lambda: day.placed > ORDERS / 8)
         stand.saleor.fail(deliver_twice=False)
         await stand.saleor.settled(90)
         found = await balanced(stand)

@@ -111,8 +111,10 @@ class Step:
     act: Action
 
     def happen(self, shop: Shop, orders: list[Order]) -> None:
-        """Let it happen."""
-        self.act(shop, orders[self.order])
+        """Let it happen; an order that costs nothing is paid already, and has no more fate."""
+        order = orders[self.order]
+        if order.total.gross.amount:
+            self.act(shop, order)
 
 
 @dataclass
@@ -200,7 +202,7 @@ def _story(rng: Random, fate: str, refund: str, kind: Kind) -> Iterator[Action]:
         if fate == "paid_in_two":
             yield _pay_half
         if fate != "paid_at_checkout":
-            yield Shop.pay
+            yield _pay_rest
         yield from _updates(rng, kind.most_updates)
         yield from _by_transaction(refund)
 
@@ -250,9 +252,15 @@ def _pay_half(shop: Shop, order: Order) -> None:
     shop.pay(order, _share(order, order.total.gross.amount, Decimal("0.5")))
 
 
+def _pay_rest(shop: Shop, order: Order) -> None:
+    if not order.is_paid:
+        shop.pay(order)
+
+
 def _refund_share(share: Decimal, shop: Shop, order: Order) -> None:
     left = order.transactions[-1].charged_amount.amount
-    shop.refund(order, _share(order, left, share))
+    if wanted := _share(order, left, share):
+        shop.refund(order, wanted)
 
 
 def _refund_a_piece(shop: Shop, order: Order) -> None:
