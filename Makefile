@@ -45,7 +45,7 @@ lock: .venv/ready ## write the lock files anew from pyproject.toml
 	$(COMPILE) --upgrade --output-file requirements-peer.txt requirements-peer.in
 	$(COMPILE) --constraint requirements-dev.txt --output-file requirements-build.txt requirements-build.in
 
-bench: .venv/ready .venv/peer/ready ## measure, and write docs/bench/
+bench: .venv/ready .venv/peer/ready ## measure, and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench $(ARGS)
 
 .PHONY: help venv demo test control-plane lint lock bench

@@ -136,7 +136,7 @@ async def test_readme_works_as_written(reader: Reader) -> None:
     assert "True" in await reader.type("kubectl get ssi -A")
     await site.arrives(site.order(), key=FIRST)
 
-    await reader.type("kubectl -n shop create secret generic segment")
+    await reader.type("kubectl -n shop patch secret segment")
     await until(lambda: site.order() and site.arrived(key=SECOND), every=0.2)
 
     await reader.type("kubectl -n shop patch")

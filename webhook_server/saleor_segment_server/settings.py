@@ -45,7 +45,9 @@ Address = Annotated[str, AfterValidator(_address)]
 """A socket address written as ``HOST:PORT``; port 0 takes a free one."""
 
 
-Label = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+"""The pattern of a DNS label."""
+Label = Annotated[str, Field(pattern=LABEL)]
 """A DNS label (RFC 1123), as Kubernetes wants most names."""
 
 

@@ -100,12 +100,12 @@ def _complaint(setting: Setting, message: str, *, given: bool) -> str:
         return f"{setting.flag}: {message}"
     if setting.variable in os.environ:
         return f"{setting.variable}: {message}"
-    return f"{setting.flag} (or {setting.variable}) is missing: {setting.help}"
+    return f"{setting.flag} (or {setting.variable}) is missing: {_plain(setting.help)}"
 
 
 def _option(setting: Setting) -> Callable[[Callable[..., None]], Callable[..., None]]:
     default = f"; default {setting.default}" if setting.default else ""
-    text = f"{setting.help} [{setting.variable}{default}]"
+    text = f"{_plain(setting.help)} [{setting.variable}{default}]"
     if setting.metavar:
         return click.option(
             *setting.flags,
@@ -116,6 +116,11 @@ def _option(setting: Setting) -> Callable[[Callable[..., None]], Callable[..., N
         )
     switch = f"{setting.flag}/--no-{setting.flag.removeprefix('--')}"
     return click.option(switch, setting.field, default=None, help=text)
+
+
+def _plain(text: str) -> str:
+    """Leave out the marks that a docstring puts around code."""
+    return text.replace("``", "")
 
 
 def _metavar(field: FieldInfo) -> str:

@@ -1,5 +1,6 @@
 """Settings of ``saleor-segment operate``."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -8,13 +9,33 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 from saleor_segment_server.contract.pipeline import BaseUrl
-from saleor_segment_server.settings import Address, ClusterSettings, Duration
+from saleor_segment_server.settings import LABEL, Address, ClusterSettings, Duration
 
 
 def _no_busy_loop(interval: timedelta) -> timedelta:
     if interval < timedelta(seconds=1):
         raise ValueError("must be 1s or longer")
     return interval
+
+
+def _answerable(duration: timedelta) -> timedelta:
+    if duration < timedelta(seconds=3):
+        raise ValueError("must be 3s or longer: a fifth of it is what the API server has to answer")
+    return duration
+
+
+def _namespaces(names: tuple[str, ...]) -> tuple[str, ...]:
+    if wrong := [name for name in names if not re.fullmatch(LABEL, name)]:
+        raise ValueError(f"{wrong[0]} is no name of a namespace: write names, as in shop-a,shop-b")
+    return names
+
+
+def _hosts(names: tuple[str, ...]) -> tuple[str, ...]:
+    if wrong := [name for name in names if not re.fullmatch(r"[a-z0-9.-]+", name)]:
+        raise ValueError(
+            f"{wrong[0]} is no host: write bare lower-case names, as in segment.example.com"
+        )
+    return names
 
 
 def _split(value: object) -> object:
@@ -39,7 +60,7 @@ class OperateSettings(ClusterSettings):
     public_url: BaseUrl
     """Base of the address under which Saleor reaches the servers, as in
     ``https://events.example.com``."""
-    watch_namespaces: Names = ()
+    watch_namespaces: Annotated[Names, AfterValidator(_namespaces)] = ()
     """Namespaces whose integrations are kept, separated by commas; empty for all."""
     private_listen: Address = "0.0.0.0:8081"
     """Private address of health and metrics."""
@@ -49,7 +70,7 @@ class OperateSettings(ClusterSettings):
     """Let Saleor's addresses be on loopback: for development and tests."""
     forbid_private: bool = False
     """Refuse private addresses too; off because in-cluster Saleor is common."""
-    allowed_endpoint_hosts: Names = ()
+    allowed_endpoint_hosts: Annotated[Names, AfterValidator(_hosts)] = ()
     """Hosts that ``spec.segment.endpoint`` may name, separated by commas; empty for all."""
     verify_write_keys: bool = True
     """Ask Segment's CDN (cdn.segment.com) whether it knows a write key, before it is used; off
@@ -58,6 +79,6 @@ class OperateSettings(ClusterSettings):
     """How often each integration is compared with Saleor, so that drift is corrected."""
     workers: Annotated[int, Field(ge=1, le=64)] = 8
     """How many integrations are worked at a time."""
-    lease_duration: Duration = timedelta(seconds=15)
+    lease_duration: Annotated[Duration, AfterValidator(_answerable)] = timedelta(seconds=15)
     """How long the leader may be silent before another takes over; it renews five times as
     often."""
