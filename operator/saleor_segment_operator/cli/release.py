@@ -15,7 +15,8 @@ class ReleaseSettings(ClusterSettings):
     """What ``saleor-segment release`` is told."""
 
     watch_namespaces: Names = ()
-    """Namespaces whose integrations are let go, separated by commas; empty for all."""
+    """Namespaces whose integrations are let go, separated by commas; empty for all. Those elsewhere
+    that this installation kept are let go too, where they may be listed."""
 
 
 @click.command()

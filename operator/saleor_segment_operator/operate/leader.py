@@ -15,6 +15,7 @@ from saleor_segment_operator.kube.pipelines import KubePipelines
 from saleor_segment_operator.kube.pipelines_watch import PipelinesWatch
 from saleor_segment_operator.kube.secret_watch import SecretWatch, Versions
 from saleor_segment_operator.kube.secrets import KubeSecrets
+from saleor_segment_operator.kube.unwatched import Unwatched
 from saleor_segment_operator.kube.watch import Watch
 from saleor_segment_operator.operate.health import Health
 from saleor_segment_operator.operate.metrics import Metrics, Sources, outcome, stopwatch
@@ -109,6 +110,9 @@ class Leader:
             namespace=around.namespace,
             secrets=self._secrets,
         )
+        self._unwatched = Unwatched(
+            around.api, namespaces, self._secrets, interval=self._resync, clock=around.clock
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; a pass under way then may finish.
@@ -131,6 +135,7 @@ class Leader:
                         self._secret_watch.run(),
                         self._pipelines_watch.run(),
                         self._installation_watch.run(),
+                        self._unwatched.run(),
                         keep_measuring(self._reconciler, self._integrations, stop),
                         self._reconciler.recovery.run(stop),
                         self._reconciler.rotation.run(stop),
@@ -151,7 +156,7 @@ class Leader:
                 watch_age=lambda: self._watch.pulse.age,
                 watch_events=lambda: self._watch.events,
                 watch_missed=lambda: self._register.missed,
-                orphaned=lambda: self._reconciler.orphaned,
+                orphaned=lambda: self._reconciler.orphaned + self._unwatched.orphaned,
             )
         )
 

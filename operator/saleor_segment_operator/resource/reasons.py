@@ -127,6 +127,12 @@ class Reason(StrEnum):
     KEPT_BY_ANOTHER = "KeptByAnother"
     """Another installation keeps this integration, and this one leaves it alone: let only one watch
     its namespace. If the other is gone, take the finalizer off as the message says."""
+    NOT_WATCHED = "NotWatched"
+    """This installation keeps the integration and no longer watches its namespace, so that changes
+    are not heeded: add the namespace to ``watchNamespaces`` again, or delete the integration."""
+    NOT_KEPT = "NotKept"
+    """The operator that kept the integration was uninstalled, and let it go: install one again, or
+    delete the integration. What it made in Saleor may still be there."""
 
     # Webhooks.
 

@@ -1,7 +1,7 @@
 """Letting everything go before an uninstall, while the operator runs or not."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,12 +10,19 @@ from saleor_segment_operator.errors import Lost, StartError
 from saleor_segment_operator.kube.lease import Lease
 from saleor_segment_operator.kube.release import HELD_FOR, HOLDER, release_all
 from saleor_segment_operator.kube.resources import lease as lease_name
-from saleor_segment_operator.resource import FINALIZER
+from saleor_segment_operator.resource import (
+    FINALIZER,
+    ConditionStatus,
+    ConditionType,
+    Reason,
+    Status,
+)
+from saleor_segment_operator.resource.conditions import Finding, transition
 from saleor_segment_server.cluster import LEASES, Api
 from tests.cluster.plane.control_plane import ControlPlane
 from tests.cluster.ports.cluster import READS_INTEGRATIONS, Cluster
 from tests.ports.memory import INSTALLATION
-from tests.ports.stores import RELEASE, KubeStores
+from tests.ports.stores import NOW, RELEASE, KubeStores
 from tests.system.programs import saleor_segment
 
 ANOTHER = "example.com/another"
@@ -40,7 +47,12 @@ async def leader(stores: KubeStores) -> AsyncIterator[Lease]:
     await lease.release()
 
 
-async def released(stores: KubeStores, said: Said, notice: float | None = None) -> list[float]:
+async def released(
+    stores: KubeStores,
+    said: Said,
+    notice: float | None = None,
+    watched: Sequence[str] | None = None,
+) -> list[float]:
     waits: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -50,7 +62,7 @@ async def released(stores: KubeStores, said: Said, notice: float | None = None) 
 
     await release_all(
         stores.api,
-        [stores.key.namespace],
+        watched or [stores.key.namespace],
         release=RELEASE,
         namespace=stores.release_namespace,
         say=said,
@@ -83,6 +95,41 @@ async def test_one_that_is_being_deleted_goes(held: KubeStores) -> None:
     await held.delete()
     await released(held, Said())
     assert await held.integrations.get(held.key) is None
+
+
+async def test_one_of_ours_where_nobody_watches_any_more_goes_and_no_other(
+    stores: KubeStores, cluster: Cluster
+) -> None:
+    ours = await stores.secrets.installation()
+    await stores.integrations.hold(await stores.apply(), by=ours.id)
+    foreign = KubeStores(stores.api, stores.admin, namespace=await cluster.namespace())
+    await foreign.integrations.hold(await foreign.apply(), by=INSTALLATION.id)
+    said = Said()
+    await released(stores, said, watched=["elsewhere"])
+    assert await finalizers(stores) == []
+    assert await finalizers(foreign) == [FINALIZER]
+    assert said == [f"{stores.key}: released"]
+
+
+async def test_its_status_says_that_nobody_keeps_it_and_what_was_found_last(
+    held: KubeStores,
+) -> None:
+    found = await held.integrations.get(held.key)
+    assert found is not None
+    findings = [
+        Finding(kind, ConditionStatus.TRUE, Reason.RECONCILED, "All is well.")
+        for kind in (ConditionType.READY, ConditionType.WEBHOOKS_ENABLED)
+    ]
+    conditions = transition((), findings, generation=1, now=NOW)
+    status = Status(conditions=conditions, webhook_url="https://events.example.com/v1/x")
+    await held.integrations.publish(found, status)
+    await released(held, Said())
+    left = Status.parse((await held.document())["status"])
+    ready = left.condition(ConditionType.READY)
+    assert ready is not None
+    assert (ready.status, ready.reason) == (ConditionStatus.UNKNOWN, Reason.NOT_KEPT)
+    assert left.webhook_url == status.webhook_url
+    assert left.condition(ConditionType.WEBHOOKS_ENABLED) == conditions[1]
 
 
 async def test_with_nothing_there_it_says_so(stores: KubeStores) -> None:
