@@ -7,6 +7,8 @@ mapped as the first of its order.
 
 ``options/`` has one file per option with a few deliveries, mapped one after the other with what is
 remembered: an empty list is a delivery of which nothing is sent.
+
+``digests/`` has one file per option with digests of what every delivery becomes, by naming.
 """
 
 import json
@@ -28,6 +30,7 @@ from tests.data_plane.mapping.deliveries import (
     refund_series,
     with_options,
 )
+from tests.data_plane.mapping.digests import digests_of
 from tests.data_plane.mapping.forwarded import Forwarded
 
 FOLDER = FIXTURES / "golden"
@@ -101,7 +104,7 @@ def golden_names() -> list[str]:
     captures = [one.name for one in every_capture()]
     return [
         *(f"{naming}/{name}" for naming in NAMINGS for name in captures),
-        *(f"options/{name}" for name in (*_SERIES, *_OPTIONS)),
+        *(f"{folder}/{name}" for folder in ("options", "digests") for name in OPTION_SETS),
     ]
 
 
@@ -115,6 +118,8 @@ def rendered() -> Iterator[tuple[str, str]]:
     few = [one for one in every_capture() if one.name in _FEW]
     for name, options in _OPTIONS.items():
         yield f"options/{name}", _text(_with_options(options, few))
+    for name, options in OPTION_SETS.items():
+        yield f"digests/{name}", _text(digests_of(options, every_capture()))
 
 
 def _of_every_capture(pipeline: Pipeline) -> Iterator[tuple[str, Json]]:
