@@ -173,6 +173,7 @@ async def test_every_right_in_two_namespaces_is_used_and_no_other(site: Site) ->
     await site.ready()
     await site.arrives(site.order())
     await site.helm.uninstall(RELEASE)
+    await site.condition("Ready", "Unknown", "NotKept")
     assert not (await site.get())["metadata"].get("finalizers")
     later = calls_of(site, since=mark)
     assert {call.account for call in calls | later} == {right.account for right in rights}
