@@ -120,7 +120,6 @@ def _references() -> Iterator[Case]:
     token = "spec.saleor.app.existing.tokenSecretRef"
     name = "must be the name of a Secret: lower-case letters, digits, - and ., as in segment-key"
     key = "must be a key of a Secret: letters, digits, -, _ and ., as in writeKey"
-    pattern = "should match pattern"
     existing = changed("saleor.app", TOKEN)
     for path, base in (
         (f"{segment}.name", SMALLEST),
@@ -130,7 +129,7 @@ def _references() -> Iterator[Case]:
         for good in ("segment", "a.b-c.0", "x" * 253):
             yield one(path, good, base=base)
         for bad in ("PlantedToken", "a..b", "-a", "a-", "a.-b", "a_b"):
-            yield one(path, bad, name, base, pydantic=pattern)
+            yield one(path, bad, name, base)
         yield one(path, "", name, base, pydantic="should have at least 1 character")
         long = "Too long: may not be more than 253 bytes"
         yield one(path, "x" * 254, long, base, pydantic="should have at most 253 characters")
@@ -138,7 +137,7 @@ def _references() -> Iterator[Case]:
         for good in ("writeKey", "a_b.c-D", ".hidden", "_"):
             yield one(path, good, base=base)
         for bad in (".", "..", "..a", "a/b", "a b", "planted=="):
-            yield one(path, bad, key, base, pydantic=pattern)
+            yield one(path, bad, key, base)
         yield one(path, "", key, base, pydantic="should have at least 1 character")
 
 
@@ -256,7 +255,6 @@ def _tracking() -> Iterator[Case]:
 def _tracking_texts() -> Iterator[Case]:
     """What is written freely in options."""
     consent = changed("spec.tracking.consent", CONSENT)
-    pattern = "should match pattern"
     metadata = (
         "must be a metadata key of letters, digits, _, ., : and -, as in segment_anonymous_id"
     )
@@ -266,14 +264,14 @@ def _tracking_texts() -> Iterator[Case]:
     ):
         yield one(key, "my.shop:anonymous-id_1", base=base)
         for bad in ('"planted', "a b", "ä"):
-            yield one(key, bad, metadata, base, pydantic=pattern)
+            yield one(key, bad, metadata, base)
         long = "Too long: may not be more than 128 bytes"
         yield one(key, "x" * 129, long, base, pydantic="should have at most 128 characters")
     brand = "spec.tracking.products.brandAttribute"
     yield one(brand, "brand_name-1")
     for bad in ("a brand", "ä", "a.b"):
         slug = "must be a slug: letters, digits, - and _, as in brand"
-        yield one(brand, bad, slug, pydantic=pattern)
+        yield one(brand, bad, slug)
     yield from _maps(consent)
     yield from _channels()
     yield from _product_urls()
@@ -281,7 +279,7 @@ def _tracking_texts() -> Iterator[Case]:
 
 def _maps(consent: Spec) -> Iterator[Case]:
     names, categories = "spec.tracking.names", "spec.tracking.consent.categories"
-    pattern, few = "should match pattern", "at least 1"
+    few = "at least 1"
     yield one(names, {})
     yield one(names, {"ORDER_FULLY_PAID": "Saleor Order Completed", "CUSTOMER_UPDATED": "Ü"})
     events = "must have events of Saleor as its keys, as in ORDER_FULLY_PAID: Paid"
@@ -289,7 +287,7 @@ def _maps(consent: Spec) -> Iterator[Case]:
         yield one(names, {bad: "Shipped"}, events, pydantic="Input should be 'ORDER_CREATED'")
     ends = "must have names without a space at either end, and without control characters"
     for bad in (" Order", "Order ", "Order\nPaid", "\t"):
-        yield one(names, {"ORDER_PAID": bad}, ends, pydantic=pattern)
+        yield one(names, {"ORDER_PAID": bad}, ends)
     yield Case(
         f"{names}.ORDER_PAID", changed(names, {"ORDER_PAID": ""}), f"{few} chars", pydantic=few
     )
@@ -298,10 +296,10 @@ def _maps(consent: Spec) -> Iterator[Case]:
         "must have keys and values of 1 to 128 characters without spaces, as in Advertising: ads"
     )
     for key, value in (("Two words", "ads"), ("Ads", "two words"), ("Ads\n", "ads")):
-        yield one(categories, {key: value}, spaces, consent, pydantic=pattern)
+        yield one(categories, {key: value}, spaces, consent)
     yield one(categories, {"x" * 129: "ads"}, spaces, consent, pydantic="at most 128 characters")
     yield one(categories, {"": "ads"}, spaces, consent, pydantic=few)
-    yield one(categories, {}, f"{few} properties", consent, pydantic=f"{few} item")
+    yield one(categories, {}, f"{few} properties", consent, pydantic="at least one category")
     for field in ("metadataKey", "categories"):
         path = f"spec.tracking.consent.{field}"
         yield one(path, None, "Required value", consent, pydantic="is missing")
@@ -313,7 +311,7 @@ def _channels() -> Iterator[Case]:
     yield one(channels, [])
     yield one(channels, ["default-channel", "channel_PLN"])
     for bad in ("two words", "ä", "a/b"):
-        yield one(channels, ["default-channel", bad], slugs, pydantic="should match pattern")
+        yield one(channels, ["default-channel", bad], slugs)
     twice = changed(channels, ["pln", "pln"])
     once = "must name each channel once"
     yield Case(f"{channels}[1]", twice, "Duplicate value", pydantic=once)

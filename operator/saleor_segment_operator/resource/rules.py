@@ -14,9 +14,18 @@ not by a condition later; the cluster tests hold them together. Three things sha
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from saleor_segment_operator.resource.spec import SECRET_KEY, SECRET_NAME
 from saleor_segment_server.contract import Event
 from saleor_segment_server.contract.pipeline import ABSOLUTE_URL
-from saleor_segment_server.contract.tracking import CATEGORY, EVENT_NAME, PRODUCT_URL
+from saleor_segment_server.contract.texts import (
+    CATEGORY,
+    CHANNEL,
+    EVENT_NAME,
+    METADATA_KEY,
+    PRODUCT_URL,
+    SLUG,
+    Form,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,10 @@ def _matches(pattern: str) -> str:
     return f"self.{_matching(pattern)}"
 
 
+def _formed(form: Form) -> Rule:
+    return Rule(_matches(form.pattern), form.wanted)
+
+
 def _absolute(example: str) -> Rule:
     message = f"must be an absolute http or https URL, as in {example}"
     return Rule(f"isURL(self) && {_matches(ABSOLUTE_URL)}", message)
@@ -71,45 +84,24 @@ _ORIGIN = Rule(
     f"(!isURL(self) || {_matches('^[^/]*//[^/?#]+/*([?#].*)?$')})",
     "must be an origin without a path, as in https://shop.example.com",
 )
-_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_SECRET_NAME = Rule(
-    _matches(rf"^{_LABEL}(\.{_LABEL})*$"),
-    "must be the name of a Secret: lower-case letters, digits, - and ., as in segment-key",
-)
-_SECRET_KEY = Rule(
-    _matches(r"^\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$"),
-    "must be a key of a Secret: letters, digits, -, _ and ., as in writeKey",
-)
-_METADATA_KEY = Rule(
-    _matches("^[A-Za-z0-9_.:-]+$"),
-    "must be a metadata key of letters, digits, _, ., : and -, as in segment_anonymous_id",
-)
+_SECRET_NAME = _formed(SECRET_NAME)
+_SECRET_KEY = _formed(SECRET_KEY)
+_METADATA_KEY = _formed(METADATA_KEY)
 _EVENT_NAMED = Rule(
     "self.all(event, event in [{}])".format(", ".join(f"'{event}'" for event in Event)),
     "must have events of Saleor as its keys, as in ORDER_FULLY_PAID: Paid",
 )
 _EVENT_NAMES = Rule(
-    f"self.all(event, self[event].{_matching(EVENT_NAME)})",
-    "must have names without a space at either end, and without control characters",
+    f"self.all(event, self[event].{_matching(EVENT_NAME.pattern)})", EVENT_NAME.wanted
 )
 _CATEGORIES = Rule(
-    f"self.all(name, name.{_matching(CATEGORY)} && size(name) <= 128"
-    f" && self[name].{_matching(CATEGORY)})",
-    "must have keys and values of 1 to 128 characters without spaces, as in Advertising: ads",
+    f"self.all(name, name.{_matching(CATEGORY.pattern)} && size(name) <= 128"
+    f" && self[name].{_matching(CATEGORY.pattern)})",
+    CATEGORY.wanted,
 )
-_SLUG = Rule(
-    _matches("^[a-zA-Z0-9_-]+$"),
-    "must be a slug: letters, digits, - and _, as in brand",
-)
-_SLUGS = Rule(
-    f"self.all(slug, slug.{_matching('^[a-zA-Z0-9_-]+$')})",
-    "must have slugs of channels: letters, digits, - and _, as in default-channel",
-)
-_PRODUCT_URL = Rule(
-    _matches(PRODUCT_URL),
-    "must be an absolute http or https URL with no other braces than {channel}, {slug} and {id}, "
-    "as in https://shop.example.com/{channel}/{slug}",
-)
+_SLUG = _formed(SLUG)
+_SLUGS = Rule(f"self.all(slug, slug.{_matching(CHANNEL.pattern)})", CHANNEL.wanted)
+_PRODUCT_URL = _formed(PRODUCT_URL)
 _PRODUCT = Rule(
     "(self.contains('{slug}') || self.contains('{id}'))",
     "must hold {slug} or {id}, which tell one product from another",

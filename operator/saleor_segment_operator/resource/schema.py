@@ -101,8 +101,7 @@ class _Conversion:
 
 def _values(found: Schema) -> Schema:
     """Return what every value of a map is; what its keys are is left to the rules."""
-    patterns = found.get("patternProperties")
-    values: Schema = next(iter(patterns.values())) if patterns else found["additionalProperties"]
+    values: Schema = found["additionalProperties"]
     return values
 
 

@@ -17,6 +17,7 @@ from saleor_segment_server.contract.pipeline import (
     BaseUrl,
     GraphqlUrl,
 )
+from saleor_segment_server.contract.texts import Form
 
 
 def _origin(url: str) -> str:
@@ -26,13 +27,19 @@ def _origin(url: str) -> str:
 
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+SECRET_NAME = Form(
+    rf"^{_LABEL}(\.{_LABEL})*$",
+    "must be the name of a Secret: lower-case letters, digits, - and ., as in segment-key",
+)
+SECRET_KEY = Form(
+    r"^\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$",
+    "must be a key of a Secret: letters, digits, -, _ and ., as in writeKey",
+)
 SecretName = Annotated[
-    str, Field(pattern=rf"^{_LABEL}(\.{_LABEL})*$", min_length=1, max_length=253)
+    str, Field(min_length=1, max_length=253), AfterValidator(SECRET_NAME.checked)
 ]
 """The name of a Secret in the integration's namespace: a DNS subdomain."""
-SecretKey = Annotated[
-    str, Field(pattern=r"^\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$", min_length=1, max_length=253)
-]
+SecretKey = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(SECRET_KEY.checked)]
 """A key of a Secret's data, as the API server allows them: not ``..`` and what begins with it."""
 Origin = Annotated[BaseUrl, AfterValidator(_origin)]
 """Scheme, host and port."""

@@ -109,7 +109,10 @@ def test_every_option_is_taken(read: Read) -> None:
             "names:\n      ORDER_PAID: Paid\n      ORDER_PAYED: Paid",
             "16: spec.tracking.names.ORDER_PAYED: Input should be 'ORDER_CREATED', ",
         ),
-        ("names: {ORDER_PAID: ' Paid'}", "14: spec.tracking.names.ORDER_PAID: String should match"),
+        (
+            "names: {ORDER_PAID: ' Paid'}",
+            "14: spec.tracking.names.ORDER_PAID: must have names without a space at either end",
+        ),
         ("completedOn: FullyPaid", "14: spec.tracking.completedOn: must have naming: Spec beside"),
         ("updates: Few", "14: spec.tracking.updates: Input should be 'All' or 'Changed'"),
         ("identify: 'yes'", "14: spec.tracking.identify: must be true or false"),
@@ -126,11 +129,14 @@ def test_every_option_is_taken(read: Read) -> None:
             "16: spec.tracking.privacy.name: Input should be 'Omit' or 'Plain'",
         ),
         ("guest: Email address", "14: spec.tracking.guest: Input should be 'Email' or 'Anonymous'"),
-        ("anonymousIdKey: a b", "14: spec.tracking.anonymousIdKey: String should match pattern"),
+        (
+            "anonymousIdKey: a b",
+            "14: spec.tracking.anonymousIdKey: must be a metadata key of letters",
+        ),
         ("channels: pln", "14: spec.tracking.channels: must be a list"),
         (
             "channels:\n      - pln\n      - a b",
-            "16: spec.tracking.channels.1: String should",
+            "16: spec.tracking.channels.1: must have slugs of channels: letters, digits, - and _",
         ),
         ("channels: [pln, pln]", "14: spec.tracking.channels: must name each channel once"),
         (
@@ -139,11 +145,11 @@ def test_every_option_is_taken(read: Read) -> None:
         ),
         (
             "consent:\n      metadataKey: consent\n      categories: {}",
-            "16: spec.tracking.consent.categories: Dictionary should have at least 1 item",
+            "16: spec.tracking.consent.categories: must have at least one category, as in",
         ),
         (
             "consent:\n      metadataKey: consent\n      categories:\n        Two words: ads",
-            "17: spec.tracking.consent.categories.Two words: String should match pattern",
+            "17: spec.tracking.consent.categories.Two words: must have keys and values of 1 to 128",
         ),
         (
             "consent: {metadataKey: c, categories: {A: a}, unkown: Deny}",
@@ -155,7 +161,7 @@ def test_every_option_is_taken(read: Read) -> None:
         ),
         (
             "products: {brandAttribute: the brand}",
-            "14: spec.tracking.products.brandAttribute: String should match pattern",
+            "14: spec.tracking.products.brandAttribute: must be a slug: letters, digits, - and _",
         ),
     ],
 )

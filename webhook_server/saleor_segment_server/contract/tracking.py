@@ -4,34 +4,22 @@ What may not be sent is not asked for either: privacy and the metadata keys shap
 in ``events``.
 """
 
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from saleor_segment_server.contract.events import Event
 from saleor_segment_server.contract.model import Model
-
-MetadataKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]+$", min_length=1, max_length=128)]
-"""A key of Saleor's metadata; the pattern keeps it a plain GraphQL string."""
-Slug = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]+$", min_length=1, max_length=255)]
-"""A slug, as Saleor makes them of names."""
-EVENT_NAME = r"^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$"
-"""Text without control characters that neither begins nor ends with a space."""
-CATEGORY = r"^[^\x00-\x20\x7f]+$"
-"""Text without control characters and spaces."""
-PRODUCT_URL = (
-    r"^(?i:https?)://([A-Za-z0-9._-]|\{channel\})+(:[0-9]{1,5})?"
-    r"[/?#]([!-z|~]|\{(channel|slug|id)\})*$"
+from saleor_segment_server.contract.texts import (
+    PRODUCT_URL,
+    Category,
+    ChannelSlug,
+    EventName,
+    MetadataKey,
+    Slug,
 )
-"""An http or https URL in ASCII with what is put in, as ``re`` and RE2 understand it alike."""
-
-EventName = Annotated[str, Field(min_length=1, max_length=128, pattern=EVENT_NAME)]
-"""What a message is called in Segment."""
-Category = Annotated[str, Field(min_length=1, max_length=128, pattern=CATEGORY)]
-"""A key of a consent category, in Segment or in the shop."""
 
 
 class Naming(StrEnum):
@@ -122,13 +110,23 @@ class Privacy(Model):
         return self.email is not EmailPrivacy.PLAIN and Disclosure.PLAIN not in others
 
 
+def _some_categories(given: object) -> object:
+    if given == {}:
+        raise ValueError("must have at least one category, as in Advertising: ads")
+    return given
+
+
 class Consent(Model):
     """Where the storefront records consent, and what its categories are called in Segment."""
 
     metadata_key: MetadataKey
     """Key of the order's metadata with the categories agreed to: a JSON list, a JSON object of
     true and false, or names separated by commas."""
-    categories: Annotated[Mapping[Category, Category], Field(min_length=1, max_length=64)]
+    categories: Annotated[
+        Mapping[Category, Category],
+        Field(min_length=1, max_length=64),
+        BeforeValidator(_some_categories),
+    ]
     """Categories in Segment, each with the name under which the storefront records it, as in
     Advertising: ads."""
     unknown: UnknownConsent = UnknownConsent.SEND
@@ -136,11 +134,6 @@ class Consent(Model):
 
 
 def _product_url(text: str) -> str:
-    if not re.fullmatch(PRODUCT_URL, text):
-        raise ValueError(
-            "must be an absolute http or https URL with no other braces than {channel}, {slug} and "
-            "{id}, as in https://shop.example.com/{channel}/{slug}"
-        )
     if "{slug}" not in text and "{id}" not in text:
         raise ValueError("must hold {slug} or {id}, which tell one product from another")
     return text
@@ -149,7 +142,15 @@ def _product_url(text: str) -> str:
 class ProductOptions(Model):
     """What is said of products besides what every line holds."""
 
-    url: Annotated[str, Field(max_length=2048), AfterValidator(_product_url)] | None = None
+    url: (
+        Annotated[
+            str,
+            Field(max_length=2048),
+            AfterValidator(PRODUCT_URL.checked),
+            AfterValidator(_product_url),
+        ]
+        | None
+    ) = None
     """Address of a product's page, as in https://shop.example.com/{channel}/{slug}."""
     brand_attribute: Slug | None = None
     """Slug of the product attribute that holds the brand."""
@@ -180,7 +181,7 @@ class Tracking(Model):
     Anonymous."""
     anonymous_id_key: MetadataKey = "segment_anonymous_id"
     """Key of the order's metadata under which the storefront left Segment's anonymous id."""
-    channels: Annotated[tuple[Slug, ...], Field(max_length=100)] = ()
+    channels: Annotated[tuple[ChannelSlug, ...], Field(max_length=100)] = ()
     """Slugs of the channels whose orders are sent, each once; empty for all."""
     consent: Consent | None = None
     """Where the customer's consent is recorded, for context.consent of every message. Left out,
