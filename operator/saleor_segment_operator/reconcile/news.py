@@ -49,14 +49,23 @@ def news(before: Status, after: Status) -> tuple[Announcement, ...]:
 
 
 def _refused(before: Status, after: Status) -> Iterator[Announcement]:
-    told: set[Reason] = set()
-    # Ready only repeats another, if there is one.
-    for condition in sorted(after.conditions, key=lambda one: one.type is ConditionType.READY):
-        if _is_refusal(condition) and condition.reason not in told:
-            told.add(condition.reason)
-            last = before.condition(condition.type)
-            if last is None or not _is_refusal(last) or last.reason is not condition.reason:
-                yield Announcement("Warning", condition.reason, condition.message)
+    told: set[tuple[Reason, str]] = set()
+    for condition in _own_refusals(after):
+        words = condition.reason, condition.message
+        last = before.condition(condition.type)
+        known = last is not None and _is_refusal(last) and last.reason is condition.reason
+        if words not in told and not known:
+            yield Announcement("Warning", *words)
+        told.add(words)
+
+
+def _own_refusals(status: Status) -> Iterator[Condition]:
+    """Yield what is refused, without ``Ready`` where it only repeats another."""
+    refusals = [each for each in status.conditions if _is_refusal(each)]
+    reasons = {each.reason for each in refusals if each.type is not ConditionType.READY}
+    for each in refusals:
+        if each.type is not ConditionType.READY or each.reason not in reasons:
+            yield each
 
 
 def _is_refusal(condition: Condition) -> bool:

@@ -69,6 +69,22 @@ def test_another_refusal_is_told_beside_the_first() -> None:
     assert [each.reason for each in news(REFUSED, both)] == [Reason.SECRET_MISSING]
 
 
+def test_two_that_are_refused_alike_are_both_told_and_ready_is_not() -> None:
+    both = a_status(
+        (READY, FALSE, Reason.SECRET_MISSING),
+        (CREDENTIALS, FALSE, Reason.SECRET_MISSING),
+        (KEY_VALID, FALSE, Reason.SECRET_MISSING),
+    )
+    assert [each.message for each in news(Status(), both)] == [
+        "CredentialsValid: SecretMissing.",
+        "WriteKeyValid: SecretMissing.",
+    ]
+    second = a_status(
+        (READY, FALSE, Reason.SECRET_MISSING), (KEY_VALID, FALSE, Reason.SECRET_MISSING)
+    )
+    assert news(both, second) == ()
+
+
 @pytest.mark.parametrize(
     ("status", "reason"),
     [
@@ -121,6 +137,18 @@ async def test_a_key_that_comes_back_is_no_rotation(ready: World, process: Proce
     ready.secret("segment", writeKey="key-one")
     await process.work()
     assert ready.announced == [Reason.SECRET_MISSING]
+
+
+async def test_each_secret_that_is_absent_is_told_once(world: World, process: Process) -> None:
+    world.secrets.users.clear()
+    world.integrations.apply(KEY, world.spec())
+    for _ in range(3):
+        await process.work()
+    told = [each.message for each in world.integrations.announcements]
+    assert [name for words in told for name in ("saleor-staff", "/segment ") if name in words] == [
+        "saleor-staff",
+        "/segment ",
+    ]
 
 
 async def test_wrong_credentials_are_told(ready: World, process: Process) -> None:
