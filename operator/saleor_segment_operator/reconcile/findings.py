@@ -197,7 +197,13 @@ def delivering(seen: Observed) -> Finding:
     if totals.waiting is not None:
         message = f"Events are kept and tried again by themselves: {totals.waiting}"
         return Finding(name, _FALSE, Reason.SEGMENT_UNAVAILABLE, message)
-    return Finding(name, _TRUE, Reason.SENDING, "Segment accepts what is sent.")
+    return Finding(name, _TRUE, Reason.SENDING, _sending(totals))
+
+
+def _sending(totals: Totals) -> str:
+    if totals.delivered:
+        return "Segment accepts what is sent."
+    return "Events are being sent." if totals.pending else "Nothing waits to be sent."
 
 
 def recovered(status: RecoveryStatus | None) -> Finding:

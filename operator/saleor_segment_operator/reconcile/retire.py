@@ -186,11 +186,18 @@ def _finish(
 ) -> Farewell:
     removal, announcement = _removal(desired, seen), None
     if lost:
-        announcement = _orphaned(desired, seen, obstacle) if obstacle or removal else None
+        left = removal or (obstacle and not _never_came_in(desired, seen))
+        announcement = _orphaned(desired, seen, obstacle) if left else None
         removal = ()
     last = (*removal, ForgetPipeline(), ForgetApp(), Release())
     lanes = (*_bury_unsent(seen), Lane(ConditionType.READY, last, announcement))
     return Farewell(lanes, waits_for="what was made for it is removed")
+
+
+def _never_came_in(desired: Desired | None, seen: Observed) -> bool:
+    """Whether an existing app's token never worked: the app's id is stored before webhooks are."""
+    known = seen.pipeline is not None or seen.integration.status.saleor.app_id is not None
+    return desired is not None and not desired.managed and not known
 
 
 def _bury_unsent(seen: Observed) -> Iterator[Lane]:

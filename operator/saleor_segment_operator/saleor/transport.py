@@ -107,7 +107,11 @@ def judge_failure(api_url: str, error: TransportError) -> OperatorError:
     if isinstance(cause, aiohttp.ClientConnectorError) and isinstance(
         cause.os_error, AddressRefused
     ):
-        return Blocked(Reason.ADDRESS_REFUSED, f"{api_url}: {cause.os_error.strerror}.")
+        return Blocked(
+            Reason.ADDRESS_REFUSED,
+            f"{api_url}: {cause.os_error.strerror}; if that is not the shop, "
+            "mend spec.saleor.apiUrl.",
+        )
     if isinstance(cause, aiohttp.InvalidURL):
         return Blocked(Reason.NOT_SALEOR, f"{api_url} is no address: mend spec.saleor.apiUrl.")
     problem = next((text for kind, text in _NETWORK if isinstance(cause, kind)), None)

@@ -244,6 +244,22 @@ async def test_without_an_existing_apps_token_its_webhooks_are_left_behind(
     assert MARKER in existing.integrations.announcements[0].message
 
 
+@pytest.mark.parametrize("data", [None, {"token": "never-worked"}])
+async def test_an_existing_app_whose_token_never_worked_leaves_nothing_to_delete(
+    world: World, process: Process, data: dict[str, str] | None
+) -> None:
+    if data is not None:
+        world.secret("my-app", **data)
+    world.integrations.apply(KEY, world.existing())
+    await process.work()
+    world.integrations.announcements.clear()
+    world.delete()
+    assert await process.work(patience=60) is None
+    assert_nothing_is_left(world)
+    assert world.announced == []
+    assert process.reconciler.orphaned == 0
+
+
 async def test_a_saleor_that_stays_away_is_waited_for_a_quarter_of_an_hour(
     managed: World, process: Process
 ) -> None:

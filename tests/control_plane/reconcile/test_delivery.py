@@ -34,6 +34,20 @@ async def test_totals_of_the_servers_are_in_the_status(ready: World, process: Pr
     assert delivery.last_delivered_at is not None
 
 
+async def test_segment_is_said_to_accept_only_what_it_was_sent(
+    ready: World, process: Process
+) -> None:
+    tally = ready.plane.tally(ready.pipeline.id)
+    for tally.pending, tally.delivered, words in (
+        (0, 0, "Nothing waits to be sent."),
+        (2, 0, "Events are being sent."),
+        (0, 2, "Segment accepts what is sent."),
+    ):
+        await process.once()
+        assert ready.says(DELIVERING) == ("True", Reason.SENDING)
+        assert ready.condition(DELIVERING).message == words
+
+
 async def test_events_that_could_not_be_sent_are_announced_once_with_the_reason(
     ready: World, process: Process
 ) -> None:

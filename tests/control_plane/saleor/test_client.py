@@ -444,6 +444,7 @@ async def test_an_address_that_the_guard_refuses_is_not_called(
         error = await failure(saleor, "version")
     assert (type(error), error.reason) == (Blocked, Reason.ADDRESS_REFUSED)
     assert "--allow-loopback" in str(error)
+    assert "mend spec.saleor.apiUrl" in str(error)
     assert api.requests == []
 
 
