@@ -13,6 +13,8 @@ from tests.data_plane.mapping.rules import STEADY
 
 CATEGORIES = {"Advertising": "ads", "Analytics": "stats"}
 NOT_RECORDED = [None, "", "  ", ",", "[", "[1]", '["ads", null]', '{"ads": 1}', '{"ads"', "[[]]"]
+NOT_RECORDED += ["null", "true", "false", "1", "0.5", '"yes"', '"ads, stats"', '"ads', '""']
+NOT_RECORDED += ["ads;stats", "no", "ADS", "necessary", "ads: true", "Advertising"]
 
 
 def _piped(unknown: str = "Send") -> Pipeline:
@@ -53,7 +55,11 @@ def _preferences(recorded: object, unknown: str = "Send") -> list[Json | None]:
         ("{}", False, False),
         ("ads", True, False),
         (" ads , stats,", True, True),
-        ("necessary", False, False),
+        ("necessary,stats", False, True),
+        ('["necessary"]', False, False),
+        ('{"necessary": true}', False, False),
+        ('"ads"', True, False),
+        (' " stats "', False, True),
     ],
 )
 def test_consent_is_read_in_each_way_it_may_be_recorded(

@@ -1,7 +1,8 @@
 """What a customer agreed to, as the storefront recorded it in metadata.
 
 The value may be a JSON list of the names agreed to, a JSON object of names and booleans, or names
-separated by commas. Whatever is none of these records nothing: consent then is unknown, and never
+separated by commas, one of which is configured at least: text without any is as likely ``null`` or
+``false`` as a record. Whatever is none of these records nothing: consent then is unknown, and never
 taken for given.
 """
 
@@ -31,7 +32,7 @@ def consented(subject: Fields, consent: Consent | None) -> Consented:
     if consent is None:
         return _NOT_ASKED
     value = child(subject, "metafields").get(consent.metadata_key)
-    agreed = _agreed(value) if type(value) is str else None
+    agreed = _agreed(value, consent) if type(value) is str else None
     if agreed is not None:
         return Consented(_preferences(agreed, consent))
     if consent.unknown is UnknownConsent.DENY:
@@ -43,16 +44,21 @@ def _preferences(agreed: Collection[str], consent: Consent) -> dict[str, bool]:
     return {category: name in agreed for category, name in consent.categories.items()}
 
 
-def _agreed(value: str) -> Collection[str] | None:
+def _agreed(value: str, consent: Consent) -> Collection[str] | None:
     """Return the names agreed to; ``None``: the value is no record of consent."""
     value = value.strip()
-    if not value.startswith(("[", "{")):
-        return {name for part in value.split(",") if (name := part.strip())} or None
+    if not value.startswith(("[", "{", '"')):
+        return _known(value.split(","), consent)
     try:
         recorded = orjson.loads(value)
     except orjson.JSONDecodeError:
         return None
-    return _names(recorded)
+    return _known([recorded], consent) if type(recorded) is str else _names(recorded)
+
+
+def _known(parts: Collection[str], consent: Consent) -> Collection[str] | None:
+    """Return what of text is a name that is configured."""
+    return {part.strip() for part in parts}.intersection(consent.categories.values()) or None
 
 
 def _names(recorded: Any) -> Collection[str] | None:
