@@ -1,6 +1,7 @@
 """A shop that refunds: the bodies Saleor builds while an order is paid back."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -38,11 +39,11 @@ class RefundedOrder:
         """Refund what ``orderMarkAsPaid`` took: there is no transaction, so no event."""
         self.total += Decimal(amount)
 
-    def grant(self, event_id: str, quantities: dict[int, int]) -> None:
+    def grant(self, event_id: str, quantities: Iterable[tuple[int, int | None]]) -> None:
         """Say which lines a refund is for."""
         lines = [
             {"quantity": quantity, "orderLine": {"id": global_id("OrderLine", number)}}
-            for number, quantity in quantities.items()
+            for number, quantity in quantities
         ]
         self.grants.append({"lines": lines, "transactionEvents": [{"id": event_id}]})
 

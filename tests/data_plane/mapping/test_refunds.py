@@ -376,12 +376,29 @@ def test_the_last_part_of_a_full_refund_has_no_products(
 def test_a_granted_refund_has_the_lines_it_was_granted_for(
     order: RefundedOrder, ledger: Ledger
 ) -> None:
-    order.grant(order.refund("30"), {2: 3})
+    order.grant(order.refund("30"), [(2, 3)])
     order.refund("1")
     ledger.take(order.body())
     granted, other = (message["properties"]["products"] for message in ledger.sent)
     assert [(p["line_id"], p["quantity"]) for p in granted] == [(global_id("OrderLine", 2), 3)]
     assert other == []
+
+
+def test_a_line_granted_in_parts_is_refunded_in_all_of_them(
+    order: RefundedOrder, ledger: Ledger
+) -> None:
+    order.grant(order.refund("30"), [(2, 1), (1, 1), (2, 2), (2, None)])
+    ledger.take(order.body())
+    products = ledger.sent[0]["properties"]["products"]
+    assert [(p["name"], p["quantity"]) for p in products] == [("Product 1", 1), ("Product 2", 3)]
+
+
+def test_a_granted_line_without_its_quantity_has_none(order: RefundedOrder, ledger: Ledger) -> None:
+    order.grant(order.refund("30"), [(2, None)])
+    ledger.take(order.body())
+    (product,) = ledger.sent[0]["properties"]["products"]
+    assert product["name"] == "Product 2"
+    assert "quantity" not in product
 
 
 @pytest.mark.parametrize("name", ["legacy", "refunds", "jpy", "two-refunds-equal", "worker-paused"])

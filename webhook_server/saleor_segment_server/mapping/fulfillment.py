@@ -7,7 +7,7 @@ from saleor_segment_server.mapping.fields import Fields, child, children, count,
 from saleor_segment_server.mapping.identity import Person
 from saleor_segment_server.mapping.money import line_amounts
 from saleor_segment_server.mapping.order import Properties, common_properties
-from saleor_segment_server.mapping.products import Product, products
+from saleor_segment_server.mapping.products import Product, in_quantity, products
 
 _TOTALS: Final = frozenset(
     {"total_gross_amount", "total_gross_currency", "total_net_amount", "total_net_currency"}
@@ -45,6 +45,6 @@ def _products(fulfillment: Fields, pipeline: Pipeline, channel: str | None) -> l
     amounts = [line_amounts(line) for line in lines]
     whole = products(lines, amounts, options=pipeline.tracking.products, channel=channel)
     return [
-        present({**product, "quantity": count(part, "quantity")})
+        in_quantity(product, count(part, "quantity"))
         for product, part in zip(whole, parts, strict=True)
     ]

@@ -40,6 +40,11 @@ def products(
     return found
 
 
+def in_quantity(product: Product, quantity: int | None) -> Product:
+    """Return a product of which only so many pieces are meant; ``None``: it is not known."""
+    return present({**product, "quantity": quantity})
+
+
 def _product(line: Fields, amounts: LineAmounts, position: int) -> Product:
     quantity = count(line, "quantity")
     product = child(child(line, "variant"), "product")

@@ -15,7 +15,7 @@ from saleor_segment_server.mapping.fields import (
 from saleor_segment_server.mapping.identity import Person
 from saleor_segment_server.mapping.money import line_amounts, number
 from saleor_segment_server.mapping.order import Properties, common_properties
-from saleor_segment_server.mapping.products import Product, products
+from saleor_segment_server.mapping.products import Product, in_quantity, products
 from saleor_segment_server.mapping.settlement import Refund
 
 
@@ -60,7 +60,7 @@ def _refunded_products(
     granted = _granted_quantities(order, refund)
     if granted:
         return [
-            product | {"quantity": granted[product["line_id"]]}
+            in_quantity(product, granted[product["line_id"]])
             for product in every
             if product.get("line_id") in granted
         ]
@@ -68,13 +68,22 @@ def _refunded_products(
     return every if ordered is not None and refund.amount >= ordered else []
 
 
-def _granted_quantities(order: Fields, refund: Refund) -> dict[str | None, int | None]:
+def _granted_quantities(order: Fields, refund: Refund) -> dict[str, int | None]:
     """Return the quantity by line id of the granted refund that ``refund`` paid out."""
+    found: dict[str, int | None] = {}
+    for line in _granted_lines(order, refund):
+        line_id, quantity = text(child(line, "orderLine"), "id"), count(line, "quantity")
+        if line_id is None:
+            continue
+        before = found.get(line_id)
+        # A line may be granted in parts; one without a number adds nothing that is known.
+        found[line_id] = before if quantity is None else (before or 0) + quantity
+    return found
+
+
+def _granted_lines(order: Fields, refund: Refund) -> list[Fields]:
     for grant in children(order, "grantedRefunds") or ():
         events = children(grant, "transactionEvents") or ()
         if any(text(event, "id") == refund.event_id for event in events):
-            return {
-                text(child(line, "orderLine"), "id"): count(line, "quantity")
-                for line in children(grant, "lines") or ()
-            }
-    return {}
+            return children(grant, "lines") or []
+    return []
