@@ -19,6 +19,7 @@ ORDER: Json = {
     "lines": [],
 }
 USER: Json = {"id": "VXNlcjox", "email": "ann@example.net"}
+JOINED: Json = {**USER, "dateJoined": "2026-11-23T16:22:29+00:00"}
 _DROP = {"metadataKey": "consent", "categories": {"Advertising": "ads"}, "unknown": "Drop"}
 _SPEC = {"naming": "Spec"}
 _UNTOLD = {"privacy": {"email": "Omit"}}
@@ -31,6 +32,7 @@ _CASES = [
     (Event.ORDER_REFUNDED, {"order": ORDER}, {}, 1, "nothing was refunded that Segment"),
     (Event.ORDER_UPDATED, {"order": ORDER}, {"updates": "Changed"}, 1, "nothing that is sent has"),
     (Event.CUSTOMER_UPDATED, {"user": {**USER, "isStaff": True}}, {}, 0, "it is about staff"),
+    (Event.CUSTOMER_CREATED, {"user": JOINED}, _UNTOLD, 0, "nothing may be told of the customer"),
     (Event.CUSTOMER_UPDATED, {"user": USER}, _UNTOLD, 0, "nothing may be told of the customer"),
 ]
 

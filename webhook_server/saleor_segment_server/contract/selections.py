@@ -96,6 +96,7 @@ def _parts(tracking: Tracking, *, reads_users: bool) -> dict[str, str]:
     """Return what the options put into the places."""
     email = _asks_email(tracking, as_id=tracking.guest is GuestId.EMAIL)
     user = _user(tracking, joined=tracking.identify)
+    told = not tracking.privacy.tells_nothing
     attribute = tracking.products.brand_attribute
     brand = f' attribute(slug: "{attribute}") {{ values {{ name }} }}' if attribute else ""
     line = _LINE % {"brand": brand}
@@ -107,7 +108,7 @@ def _parts(tracking: Tracking, *, reads_users: bool) -> dict[str, str]:
         "checkout_email": " email" if email else "",
         "user": user,
         "account": f"\nuser {{ {user} }}" if reads_users else "",
-        "customer": _user(tracking, joined=True),
+        "customer": _user(tracking, joined=told),
         "customer_metafields": f' metafields(keys: ["{consent}"])' if consent else "",
         "billing": f"\nbillingAddress {{ {billing} }}" if billing else "",
         "keys": ", ".join(f'"{key}"' for key in keys),

@@ -32,7 +32,8 @@ def traits(
         user: Saleor's ``User``; without fields for a guest.
         billing: A guest's billing address; an account's own is read from ``user``.
         tracking: The options.
-        joined: Whether to tell when the account was made.
+        joined: Whether to tell when the account was made, beside anything else: alone it tells
+            nothing of a person.
     """
     told: Traits = {} if email is None else {"email": email}
     privacy = tracking.privacy
@@ -43,7 +44,7 @@ def traits(
         told |= present({"phone": _text(address, "phone")})
     if privacy.address is _PLAIN:
         told |= present({"address": _address(address) or None})
-    if joined and (created := moment(user, "dateJoined")) is not None:
+    if told and joined and (created := moment(user, "dateJoined")) is not None:
         told["createdAt"] = created.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return told
 
