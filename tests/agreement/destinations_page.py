@@ -206,8 +206,8 @@ the tables.
 Presets of destinations match events by Segment's names, so set `tracking.naming: Spec`: under
 Saleor's names none of Segment's destinations has a preset, and each needs mappings by hand. The
 tables say what the presets read, by the definitions that Segment publishes. What is required is in
-every message of that name, with the right type; the rest is sent where the shop knows it. What is
-named under a table is to be set by hand, in the mapping of the destination.
+every message of that name, with the right type, unless it was shortened; the rest is sent where the
+shop knows it. What is named under a table is to be set by hand, in the mapping of the destination.
 
 - GA4 and Braze read `total`, Facebook `revenue`, many others `value`: all are sent. `value` is
   `total`, with tax and shipping; `revenue` is without both.

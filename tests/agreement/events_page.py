@@ -9,7 +9,7 @@ from typing import Any
 
 from saleor_segment_server.contract import Event
 from saleor_segment_server.contract.events import Subject
-from saleor_segment_server.contract.tracking import CompletedOn, Naming, Tracking
+from saleor_segment_server.contract.tracking import ORDER_COMPLETED, CompletedOn, Naming, Tracking
 from saleor_segment_server.mapping.catalogue import (
     Kind,
     Property,
@@ -18,7 +18,7 @@ from saleor_segment_server.mapping.catalogue import (
     properties,
 )
 from saleor_segment_server.mapping.ids import ONCE
-from saleor_segment_server.mapping.names import NAMES, ORDER_COMPLETED, completes
+from saleor_segment_server.mapping.names import NAMES, completes
 from tests.data_plane.mapping.deliveries import Captured, Json, captured, with_options
 from tests.data_plane.mapping.filled import EVERYTHING, bodies_of, leaves, sent
 
@@ -93,6 +93,9 @@ def _events() -> Iterator[str]:
     yield "([destinations.md](destinations.md)). The object key is the part of the `messageId` that"
     yield "tells messages of an event apart: what has the same key is one message to Segment,"
     yield "however often it is delivered."
+    yield ""
+    yield "`completedOn`: Confirmed and FullyPaid subscribe to their event by themselves; Created"
+    yield "is sent where ORDER_CREATED is in events."
 
 
 def _names(event: Event) -> tuple[str, str]:

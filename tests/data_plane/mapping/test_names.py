@@ -1,6 +1,7 @@
 """What messages are called, by naming, by the event that completes an order, and by the user."""
 
 import pytest
+from pydantic import ValidationError
 
 from saleor_segment_server.contract import Event
 from saleor_segment_server.contract.events import Subject
@@ -60,3 +61,27 @@ def test_a_name_of_ones_own_wins(naming: str) -> None:
     assert named(Event.ORDER_CREATED, naming=naming, names=names) == "Bought"
     assert named(Event.ORDER_FULLY_PAID, naming=naming, names=names) == "Saleor Order Completed"
     assert named(Event.ORDER_UPDATED, naming=naming, names=names).endswith("Order Updated")
+
+
+@pytest.mark.parametrize("completed_on", COMPLETING)
+@pytest.mark.parametrize("event", TRACKED)
+def test_no_name_makes_another_event_complete_an_order(event: Event, completed_on: str) -> None:
+    names = {event.value: "Order Completed"}
+    if event is COMPLETING[completed_on]:
+        name = named(event, naming="Spec", completedOn=completed_on, names=names)
+        assert name == "Order Completed"
+        return
+    with pytest.raises(ValidationError, match="choose it with completedOn and naming: Spec"):
+        named(event, naming="Spec", completedOn=completed_on, names=names)
+
+
+@pytest.mark.parametrize("event", TRACKED)
+def test_nothing_is_named_order_completed_beside_saleors_names(event: Event) -> None:
+    with pytest.raises(ValidationError, match="choose it with completedOn and naming: Spec"):
+        named(event, names={event.value: "Order Completed"})
+
+
+@pytest.mark.parametrize("event", ["CUSTOMER_CREATED", "CUSTOMER_UPDATED"])
+def test_an_identify_is_given_no_name(event: str) -> None:
+    with pytest.raises(ValidationError, match="identify, which has no name"):
+        named(Event.ORDER_CREATED, names={event: "Customer Updated"})

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 
 from saleor_segment_server.contract.events import Event, Permission
 from saleor_segment_server.contract.selections import selections
-from saleor_segment_server.contract.tracking import CompletedOn, Tracking
+from saleor_segment_server.contract.tracking import COMPLETING, CompletedOn, Tracking
 
 _SUBSCRIPTION = """\
 subscription {
@@ -25,17 +25,14 @@ subscription {
 }
 """
 
-_COMPLETING = {
-    CompletedOn.CONFIRMED: Event.ORDER_CONFIRMED,
-    CompletedOn.FULLY_PAID: Event.ORDER_FULLY_PAID,
-}
-"""What a choice needs; Created is nobody's choice yet, and brings nothing."""
-
 
 def subscribed(events: Sequence[Event], tracking: Tracking) -> tuple[Event, ...]:
     """Return the events to subscribe to: those asked for, and what an option needs besides."""
-    needed = _COMPLETING.get(tracking.completed_on)
-    return (*events, needed) if needed is not None and needed not in events else (*events,)
+    needed = COMPLETING[tracking.completed_on]
+    # Created is the default: who left it alone and ORDER_CREATED out wants no Order Completed.
+    if tracking.completed_on is CompletedOn.CREATED or needed in events:
+        return (*events,)
+    return (*events, needed)
 
 
 def permissions(events: Sequence[Event]) -> tuple[Permission, ...]:

@@ -6,11 +6,12 @@ in ``events``.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated
+from types import MappingProxyType
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from saleor_segment_server.contract.events import Event
+from saleor_segment_server.contract.events import Event, Subject
 from saleor_segment_server.contract.model import Model
 from saleor_segment_server.contract.texts import (
     PRODUCT_URL,
@@ -20,6 +21,9 @@ from saleor_segment_server.contract.texts import (
     MetadataKey,
     Slug,
 )
+
+ORDER_COMPLETED: Final = "Order Completed"
+"""What Segment's spec calls the one message that counts an order."""
 
 
 class Naming(StrEnum):
@@ -37,6 +41,16 @@ class CompletedOn(StrEnum):
     CREATED = "Created"
     CONFIRMED = "Confirmed"
     FULLY_PAID = "FullyPaid"
+
+
+COMPLETING: Mapping[CompletedOn, Event] = MappingProxyType(
+    {
+        CompletedOn.CREATED: Event.ORDER_CREATED,
+        CompletedOn.CONFIRMED: Event.ORDER_CONFIRMED,
+        CompletedOn.FULLY_PAID: Event.ORDER_FULLY_PAID,
+    }
+)
+"""The event that each chooses."""
 
 
 class Updates(StrEnum):
@@ -162,11 +176,13 @@ class Tracking(Model):
     naming: Naming = Naming.SALEOR
     """Names of the messages: Saleor, as its own Segment app has them, or Spec, Segment's
     e-commerce events, which destinations understand."""
-    names: Annotated[Mapping[Event, EventName], Field(max_length=len(Event))] = {}
-    """Names of your own, by Saleor's event, as in ORDER_FULLY_PAID: Paid; they win over naming."""
     completed_on: CompletedOn = CompletedOn.CREATED
     """With naming Spec, which event is sent as Order Completed: Created, Confirmed or FullyPaid.
-    What it needs beside events is subscribed to."""
+    Confirmed and FullyPaid subscribe to their event by themselves; Created is sent where
+    ORDER_CREATED is in events."""
+    names: Annotated[Mapping[Event, EventName], Field(max_length=len(Event))] = {}
+    """Names of your own, by Saleor's event, as in ORDER_FULLY_PAID: Paid; they win over naming.
+    Customers' events have none, and Order Completed is chosen with completedOn."""
     updates: Updates = Updates.ALL
     """Which ORDER_UPDATED are sent: All, or those in which something sent has Changed."""
     privacy: Privacy = Privacy()
@@ -205,6 +221,23 @@ class Tracking(Model):
                 "or leave it out"
             )
         return completed_on
+
+    @field_validator("names")
+    @classmethod
+    def _nameable(cls, names: Mapping[Event, str], info: ValidationInfo) -> Mapping[Event, str]:
+        if any(event.subject is Subject.CUSTOMER for event in names):
+            raise ValueError(
+                "must not name CUSTOMER_CREATED and CUSTOMER_UPDATED: they are sent as identify, "
+                "which has no name"
+            )
+        chosen = info.data.get("completed_on") if info.data.get("naming") is Naming.SPEC else None
+        completing = COMPLETING[chosen] if chosen is not None else None
+        if any(name == ORDER_COMPLETED and event != completing for event, name in names.items()):
+            raise ValueError(
+                "must not have Order Completed, which is sent once for each order: choose it with "
+                "completedOn and naming: Spec"
+            )
+        return names
 
     @field_validator("identify")
     @classmethod

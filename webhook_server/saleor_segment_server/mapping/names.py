@@ -8,13 +8,10 @@ Saleor's own words. Messages about customers are ``identify`` calls, which have 
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from saleor_segment_server.contract import Event
-from saleor_segment_server.contract.tracking import CompletedOn, Naming, Tracking
-
-ORDER_COMPLETED: Final = "Order Completed"
-"""What Segment's spec calls the one message that counts an order; see ``completes``."""
+from saleor_segment_server.contract.tracking import COMPLETING, ORDER_COMPLETED, Naming, Tracking
 
 
 class Names(NamedTuple):
@@ -56,13 +53,6 @@ NAMES: Mapping[Event, Names] = MappingProxyType(
 
 # Bound once: in Python 3.11 a look at a member costs as much as a call.
 _SALEOR, _SPEC = Naming.SALEOR, Naming.SPEC
-_COMPLETED_ON: Mapping[CompletedOn, Event] = MappingProxyType(
-    {
-        CompletedOn.CREATED: Event.ORDER_CREATED,
-        CompletedOn.CONFIRMED: Event.ORDER_CONFIRMED,
-        CompletedOn.FULLY_PAID: Event.ORDER_FULLY_PAID,
-    }
-)
 
 
 def message_name(event: Event, tracking: Tracking) -> str:
@@ -79,4 +69,4 @@ def completes(event: Event, tracking: Tracking) -> bool:
 
     A name of the user's own does not change that. Saleor's own app has no such message.
     """
-    return tracking.naming is _SPEC and event is _COMPLETED_ON[tracking.completed_on]
+    return tracking.naming is _SPEC and event is COMPLETING[tracking.completed_on]

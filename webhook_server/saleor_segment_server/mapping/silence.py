@@ -5,9 +5,10 @@ reason is known.
 """
 
 from saleor_segment_server.contract import Event, Pipeline, Tracking
+from saleor_segment_server.contract.tracking import ORDER_COMPLETED
 from saleor_segment_server.ledger import LedgerRow
 from saleor_segment_server.mapping.event import CustomerEvent, NullEvent, Parsed
-from saleor_segment_server.mapping.names import ORDER_COMPLETED, completes
+from saleor_segment_server.mapping.names import completes
 from saleor_segment_server.mapping.selection import is_wanted
 from saleor_segment_server.mapping.whom import PersonalEvent, whom
 
