@@ -11,7 +11,7 @@ from tests.cluster.kubectl import Kubectl, Refused
 from tests.cluster.kubelet import Kubelet
 from tests.cluster.plane.control_plane import ControlPlane
 from tests.cluster.rights import assert_granted, calls_of, granted, unused
-from tests.cluster.site import OPERATOR, RELEASE, Object, Site, a_site, a_tenant
+from tests.cluster.site import CHART, OPERATOR, RELEASE, Object, Site, a_site, a_tenant
 from tests.cluster.story import hasty, live_through_it_all
 from tests.system.programs import until
 
@@ -155,6 +155,20 @@ async def _can(site: Site, person: str, verb: str) -> bool:
     except Refused:
         return False
     return True
+
+
+async def test_one_whose_namespace_is_watched_no_longer_says_so_and_can_be_deleted(
+    site: Site,
+) -> None:
+    guest = replace(site, shop=ALSO_OURS)
+    await guest.connect("left")
+    await site.helm.upgrade(CHART, RELEASE, site.values | {"watchNamespaces": [OURS]})
+    told = await guest.condition("Ready", "Unknown", "NotWatched", name="left")
+    assert ALSO_OURS in told["message"]
+    await guest.kubectl.within(ALSO_OURS).delete("ssi", "left", "--timeout=40s")
+    await site.helm.upgrade(CHART, RELEASE, site.values)
+    await guest.connect("again")
+    await guest.kubectl.within(ALSO_OURS).delete("ssi", "again", "--timeout=20s")
 
 
 async def test_every_right_in_two_namespaces_is_used_and_no_other(site: Site) -> None:
