@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from saleor_segment_server.contract import Event, Tracking
-from saleor_segment_server.mapping.names import NAMES
+from saleor_segment_server.contract.tracking import ORDER_COMPLETED, Naming
+from saleor_segment_server.mapping.names import NAMES, completes
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -49,9 +50,11 @@ def test_parts_of_the_readme_exist() -> None:
 
 def test_the_mapping_page_names_every_event_and_its_message() -> None:
     page = (ROOT / "docs/mapping.md").read_text()
+    by_spec = Tracking(naming=Naming.SPEC)
     for event in Event:
         names = NAMES.get(event)
-        row = f"{names.saleor} | {names.spec} |" if names else "an `identify` | an `identify` |"
+        spec = names and (f"{ORDER_COMPLETED}*" if completes(event, by_spec) else names.spec)
+        row = f"{names.saleor} | {spec} |" if names else "an `identify` | an `identify` |"
         assert f"| {event} | {row}" in page
 
 
