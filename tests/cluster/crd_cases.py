@@ -162,6 +162,10 @@ def _paths() -> Iterator[Case]:
     for bad in ("", "/", "/graphql", "/graphql/api", "/mygraphql/"):
         yield one(api, f"https://shop.example.com{bad}", graphql)
     yield one(api, "https://graphql/", graphql)
+    base, ends = "spec.segment.endpoint", ("v1", "v1/", "v1/batch", "c/v1/track//", "/v1")
+    appended = "must not end in a path of the API: leave /v1/batch out, it is appended"
+    yield from (one(base, f"https://{good}") for good in ("v1", "a.b/v1/c/", "a.b/v10", "a.b/xv1"))
+    yield from (one(base, f"https://a.b/{bad}", appended) for bad in ends)
     origin = "must be an origin without a path, as in https://shop.example.com"
     yield one(public, "https://shop.example.com/")
     yield one(public, "https://shop.example.com/shop", origin)
@@ -192,10 +196,9 @@ def _values() -> Iterator[Case]:
     unsupported, wanted = "Unsupported value", "Input should be"
     yield one("spec.events", ["ORDER_REFUNDED"])
     few = "spec.events in body should have at least 1 items"
-    yield one("spec.events", [], few, pydantic="should have at least 1 item")
-    twice = ["ORDER_CREATED", "ORDER_CREATED"]
-    once = "must name each event once"
-    yield Case("spec.events[1]", changed("events", twice), "Duplicate value", pydantic=once)
+    yield one("spec.events", [], few, pydantic="must name at least one event")
+    spec, once = changed("events", ["ORDER_CREATED"] * 2), "must name each event once"
+    yield Case("spec.events[1]", spec, "Duplicate value", pydantic=once)
     other = changed("events", ["ORDER_SHIPPED"])
     yield Case("spec.events[0]", other, unsupported, pydantic=wanted)
     for field, good, bad in (
@@ -312,8 +315,7 @@ def _channels() -> Iterator[Case]:
     yield one(channels, ["default-channel", "channel_PLN"])
     for bad in ("two words", "ä", "a/b"):
         yield one(channels, ["default-channel", bad], slugs)
-    twice = changed(channels, ["pln", "pln"])
-    once = "must name each channel once"
+    twice, once = changed(channels, ["pln", "pln"]), "must name each channel once"
     yield Case(f"{channels}[1]", twice, "Duplicate value", pydantic=once)
     many = [f"channel-{number}" for number in range(101)]
     yield one(channels, many, "must have at most 100 items", pydantic="at most 100 items")

@@ -113,7 +113,7 @@ def test_kubectl_explains_it(api: Api, path: str, words: list[str]) -> None:
 
 
 def test_kubectl_lists_what_matters_and_more_on_demand(api: Api) -> None:
-    api.create(changed("segment.region", "EU"), name="listed")
+    api.create(SMALLEST, name="listed")
     status = FULL.document()
     delivered = datetime.now(UTC) - timedelta(hours=3, minutes=30)
     status["delivery"]["lastDeliveredAt"] = delivered.isoformat()
@@ -122,8 +122,8 @@ def test_kubectl_lists_what_matters_and_more_on_demand(api: Api) -> None:
     assert head == ["NAME", "SALEOR", "READY", "REASON", "PENDING", "AGE"]
     assert row[:-1] == ["listed", "https://shop.example.com/graphql/", "True", "Reconciled", "7"]
     head, row = listed(api.kubectl("get", "ssi", "listed", "-o", "wide"))
-    assert head[6:] == ["APP", "REGION", "LAST DELIVERED", "MESSAGE"]
-    assert row[6:] == ["QXBwOjE=", "EU", "3h30m", FULL.conditions[0].message]
+    assert head[6:] == ["APP", "SEGMENT", "LAST DELIVERED", "MESSAGE"]
+    assert row[6:] == ["QXBwOjE=", FULL.segment.endpoint, "3h30m", FULL.conditions[0].message]
 
 
 def listed(output: str) -> list[list[str]]:

@@ -26,7 +26,7 @@ _COLUMNS = (
 )
 _WIDE = (
     ("App", "string", ".status.saleor.appId", "The app's global id in Saleor."),
-    ("Region", "string", ".spec.segment.region", "Where the Segment workspace lives."),
+    ("Segment", "string", ".status.segment.endpoint", "Base address of the Tracking API in use."),
     ("Last Delivered", "date", ".status.delivery.lastDeliveredAt", "When Segment last accepted."),
     ("Message", "string", f"{_READY}.message", "Why it is Ready or not, and what to do."),
 )

@@ -14,7 +14,7 @@ not by a condition later; the cluster tests hold them together. Three things sha
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from saleor_segment_operator.resource.spec import SECRET_KEY, SECRET_NAME
+from saleor_segment_operator.resource.spec import API_PATH, SECRET_KEY, SECRET_NAME
 from saleor_segment_server.contract import Event
 from saleor_segment_server.contract.pipeline import ABSOLUTE_URL
 from saleor_segment_server.contract.texts import (
@@ -84,6 +84,10 @@ _ORIGIN = Rule(
     f"(!isURL(self) || {_matches('^[^/]*//[^/?#]+/*([?#].*)?$')})",
     "must be an origin without a path, as in https://shop.example.com",
 )
+_BASE = Rule(
+    f"!{_matches(API_PATH)}",
+    "must not end in a path of the API: leave /v1/batch out, it is appended",
+)
 _SECRET_NAME = _formed(SECRET_NAME)
 _SECRET_KEY = _formed(SECRET_KEY)
 _METADATA_KEY = _formed(METADATA_KEY)
@@ -142,7 +146,9 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             "!(has(self.region) && has(self.endpoint))",
             "must have region or endpoint, not both: leave one out",
         ),
-        *_field("endpoint", _absolute("https://segment.example.com"), _PLAIN, required=False),
+        *_field(
+            "endpoint", _absolute("https://segment.example.com"), _PLAIN, _BASE, required=False
+        ),
     ),
     "spec.segment.writeKeySecretRef": (
         *_field("name", _SECRET_NAME),

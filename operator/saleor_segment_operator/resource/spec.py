@@ -3,6 +3,7 @@
 These models are the source of the custom resource's schema; each docstring is a description there.
 """
 
+import re
 from enum import StrEnum
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -26,6 +27,16 @@ def _origin(url: str) -> str:
     return url
 
 
+API_PATH = "^[^/]*//[^/]+/(.*/)?v1(/(batch|track|identify|page|screen|group|alias|import))?/*$"
+"""A URL that ends in a path of the Tracking API, as Python's ``re`` and RE2 understand it alike."""
+
+
+def _segment_url(url: str) -> str:
+    if re.search(API_PATH, url):
+        raise ValueError("must not end in a path of the API: leave /v1/batch out, it is appended")
+    return url
+
+
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 SECRET_NAME = Form(
     rf"^{_LABEL}(\.{_LABEL})*$",
@@ -43,6 +54,8 @@ SecretKey = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(S
 """A key of a Secret's data, as the API server allows them: not ``..`` and what begins with it."""
 Origin = Annotated[BaseUrl, AfterValidator(_origin)]
 """Scheme, host and port."""
+SegmentUrl = Annotated[BaseUrl, AfterValidator(_segment_url)]
+"""What the paths of the Tracking API are appended to."""
 
 
 class CredentialsRef(Model):
@@ -134,7 +147,7 @@ class SegmentSpec(Model):
     is in use within seconds, and nothing is lost."""
     region: Region | None = None
     """Where the Segment workspace lives: US or EU. US if neither region nor endpoint is given."""
-    endpoint: BaseUrl | None = None
+    endpoint: SegmentUrl | None = None
     """Base address of a Tracking API of your own, such as a proxy, instead of a region's; /v1/batch
     is appended."""
 
@@ -166,7 +179,7 @@ class Spec(Model):
     """The Saleor shop whose orders are tracked."""
     segment: SegmentSpec
     """The Segment source that the orders go to."""
-    events: Annotated[tuple[Event, ...], Field(min_length=1)] = (
+    events: Annotated[tuple[Event, ...], Field(json_schema_extra={"minItems": 1})] = (
         Event.ORDER_CREATED,
         Event.ORDER_UPDATED,
         Event.ORDER_CANCELLED,
@@ -192,7 +205,9 @@ class Spec(Model):
 
     @field_validator("events")
     @classmethod
-    def _unique(cls, events: tuple[Event, ...]) -> tuple[Event, ...]:
+    def _some_and_unique(cls, events: tuple[Event, ...]) -> tuple[Event, ...]:
+        if not events:
+            raise ValueError("must name at least one event; leave it out for the default")
         if len(set(events)) < len(events):
             raise ValueError("must name each event once")
         return events
