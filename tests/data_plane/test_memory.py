@@ -103,7 +103,7 @@ async def test_an_event_that_cannot_be_decoded_is_no_hindrance_to_those_after_it
     window = await shop.window()
     assert window is not None
     assert [item.unmappable for item in window.items] == [
-        "unmappable: user is not an object",
+        "unmappable: order.user is not an object",
         None,
     ]
     assert names(window) == ["identify", "Saleor Order Created"]

@@ -19,6 +19,9 @@
 What Segment answers is no error but a value: ``segment.retry.Verdict``.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class ServerError(Exception):
     """Base of the server's errors."""
@@ -92,3 +95,8 @@ class JournalUnavailable(TryLater):
 
 class Unmappable(ServerError):  # noqa: N818 - it says what is the matter
     """Raised when a body cannot become a message; the message names the field, never its value."""
+
+    def __init__(self, message: str, within: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.within = within
+        """The object whose field it is, where the message begins with the field's name."""

@@ -38,7 +38,11 @@ from saleor_segment_server.errors import DocumentUnreadable
     "input. Several are taken in the order given, each with what the earlier ones left.",
 )
 @click.option("--integration", metavar="NAME", help="Which one, where the files hold several.")
-@click.option("--event", metavar="EVENT", help="What a body is that does not say so itself.")
+@click.option(
+    "--event",
+    metavar="EVENT",
+    help="What a body is that does not say so itself; one that does must say the same.",
+)
 @click.option(
     "--since",
     metavar="TIME",
@@ -57,13 +61,16 @@ def preview(how: str, **given: Any) -> None:
     """Show the Segment messages that deliveries of Saleor would become, offline.
 
     Nothing is sent, and no Secret is needed. What is said of fields, and why nothing is sent of a
-    delivery, goes to standard error with --output jsonl.
+    delivery, goes to standard error with --output jsonl. Where a delivery cannot be mapped the
+    others are shown all the same, and the exit code is 2.
     """
     manifest = _manifest(given["files"], given["integration"])
     event, since = _event(given["event"]), _time(given["since"])
     samples = read_samples(given["deliveries"], stdin=sys.stdin.buffer, event=event)
     previewer = Previewer(pipeline_of(manifest.model.spec, since=since))
-    _print(how, str(manifest.key), [previewer.take(sample) for sample in samples])
+    previews = [previewer.take(sample) for sample in samples]
+    _print(how, str(manifest.key), previews)
+    _complain(previews)
 
 
 def _print(how: str, integration: str, previews: Sequence[Previewed]) -> None:
@@ -78,6 +85,13 @@ def _print(how: str, integration: str, previews: Sequence[Previewed]) -> None:
         for each in previews:
             for remark in output.remarks(each, indent=f"{each.sample.file}: "):
                 click.echo(remark, err=True)
+
+
+def _complain(previews: Sequence[Previewed]) -> None:
+    """End as an error where a delivery cannot be mapped, once the others are shown."""
+    bad = [each.sample.file for each in previews if each.unmappable is not None]
+    if bad:
+        raise StartError(f"cannot be mapped: {', '.join(bad)} ({len(bad)} of {len(previews)})")
 
 
 def _manifest(files: Sequence[str], name: str | None) -> Manifest:

@@ -43,6 +43,8 @@ def tables(integration: str, previews: Sequence[Previewed]) -> Iterator[str]:
 
 def remarks(preview: Previewed, *, indent: str) -> Iterator[str]:
     """Yield what is to be said of a delivery besides its messages."""
+    if preview.unmappable is not None:
+        yield f"{indent}cannot be mapped: {preview.unmappable}: it would become a dead letter"
     if preview.why is not None:
         yield f"{indent}nothing is sent: {preview.why}"
     if preview.remark is not None:

@@ -8,8 +8,7 @@ from typing import Any
 import orjson
 
 from saleor_segment_operator.cli.preview_fields import Differences, differences
-from saleor_segment_operator.cli.preview_samples import Sample, event_fields, printable
-from saleor_segment_operator.errors import StartError
+from saleor_segment_operator.cli.preview_samples import Sample, printable
 from saleor_segment_operator.resource import Spec
 from saleor_segment_server.contract import (
     Pipeline,
@@ -23,7 +22,9 @@ from saleor_segment_server.delivery import Delivery, Verified, accept_key, objec
 from saleor_segment_server.errors import Unmappable
 from saleor_segment_server.ledger import LedgerRow
 from saleor_segment_server.mapping import ledger_keys, map_event, parse
+from saleor_segment_server.mapping.event import event_fields
 from saleor_segment_server.mapping.silence import why_nothing
+from saleor_segment_server.mapping.where import located
 from saleor_segment_server.message import Message
 
 _SALT = "70726576696577" + "0" * 18
@@ -46,6 +47,8 @@ class Previewed:
     remark: str | None
     """What may keep it from being sent all the same."""
     fields: Differences
+    unmappable: str | None = None
+    """Why it cannot become a message, and would become a dead letter."""
 
     def document(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -54,6 +57,7 @@ class Previewed:
             "event": self.sample.event,
             "messages": [orjson.loads(message.payload) for message in self.messages],
             "nothingIsSent": self.why,
+            "cannotBeMapped": self.unmappable,
             "remark": self.remark,
             "fields": self.fields._asdict(),
         }
@@ -83,16 +87,13 @@ class Previewer:
         self._accepted: dict[bytes, str] = {}
 
     def take(self, sample: Sample) -> Previewed:
-        """Map one delivery with what the earlier ones left.
-
-        Raises:
-            StartError: It cannot become a message; the line names its file and the field.
-        """
+        """Map one delivery with what the earlier ones left."""
+        remark, fields = self._remark(sample), self._differences(sample)
         try:
             messages, why = self._mapped(sample)
         except Unmappable as error:
-            raise StartError(f"{sample.file}: cannot be mapped: {error}") from None
-        return Previewed(sample, messages, why, self._remark(sample), self._differences(sample))
+            return Previewed(sample, (), None, remark, fields, located(error, sample.body))
+        return Previewed(sample, messages, why, remark, fields)
 
     def _mapped(self, sample: Sample) -> tuple[tuple[Message, ...], str | None]:
         if (refused := self._refused(sample)) is not None:
@@ -130,5 +131,8 @@ class Previewer:
         )
 
     def _differences(self, sample: Sample) -> Differences:
-        fields = event_fields(orjson.loads(sample.body))
+        try:
+            fields = event_fields(sample.event, orjson.loads(sample.body))
+        except Unmappable:  # which is told, and says more than a list of all fields
+            return Differences((), (), ())
         return differences(fields, sample.event, self._pipeline.tracking, self._held)

@@ -100,29 +100,33 @@ def _headers(name: str, request: Any) -> dict[str, str]:
 
 def _told(name: str, header: str | None, body: Any, event: Event | None) -> Event:
     """Return which event it is: by its header, else by itself, else as the user says."""
-    if header is not None:
-        if (found := Event.parse(header)) is None:
-            raise StartError(f"{name}: {printable(header)} is no event that can be sent to Segment")
-        return found
-    type_name = event_fields(body).get("__typename")
-    if isinstance(type_name, str):
-        if (known := _BY_TYPE.get(type_name)) is None:
+    said = header if header is not None else _type_name(body)
+    if said is None:
+        if event is None:
             raise StartError(
-                f"{name}: {printable(type_name)} is no event that can be sent to Segment"
+                f"{name}: does not say which event it is: add --event, as ORDER_CREATED"
             )
-        return known
-    if event is None:
-        raise StartError(f"{name}: does not say which event it is: add --event, as ORDER_CREATED")
-    return event
+        return event
+    found = Event.parse(said) if header is not None else _BY_TYPE.get(said)
+    if found is None:
+        raise StartError(f"{name}: {printable(said)} is no event that can be sent to Segment")
+    if event not in {None, found}:
+        raise StartError(f"{name}: says that it is {found}: leave --event {event} out")
+    return found
+
+
+def _type_name(body: Any) -> str | None:
+    """Return the type that a body says it is: by ``__typename``, else by its root field."""
+    fields, root = body, ""
+    if isinstance(body, dict) and isinstance(body.get("data"), dict):
+        root, fields = next(iter(body["data"].items()), ("", None))
+    told = fields.get("__typename") if isinstance(fields, dict) else None
+    if isinstance(told, str):
+        return told
+    by_root = root[:1].upper() + root[1:]
+    return by_root if by_root in _BY_TYPE else None
 
 
 def printable(word: str) -> str:
     """Return ``word`` without what would move a terminal's cursor, cut where it is long."""
     return "".join(each for each in word if each.isprintable())[:128]
-
-
-def event_fields(body: Any) -> Mapping[str, Any]:
-    """Return the event's own fields: bare, or below ``data`` where a root field was subscribed."""
-    if isinstance(body, dict) and isinstance(body.get("data"), dict):
-        body = next(iter(body["data"].values()), None)
-    return body if isinstance(body, dict) else {}

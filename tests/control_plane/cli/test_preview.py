@@ -225,7 +225,6 @@ def test_refunds_from_before_the_integration_are_told_apart(here: Configured) ->
         ("", "is no JSON"),
         ("{", "is no JSON"),
         ('{"__typename": "GiftCardSent"}', "GiftCardSent is no event that can be sent to Segment"),
-        ('{"__typename": "OrderCreated", "order": {}}', "cannot be mapped: order.id is missing"),
         ('{"request": {}, "body": {}}', "body must be text"),
         ('{"request": {"headers": [1]}, "body": "{}"}', "request.headers must be a list"),
         ('{"request": {}, "body": "{"}', "the body is no JSON"),
@@ -241,6 +240,47 @@ def test_a_delivery_that_cannot_be_used_is_one_line_with_its_file(
     assert done.err.startswith(f"{body}: ")
     assert complaint in done.err
     assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("output", ["table", "json", "jsonl"])
+def test_a_delivery_that_cannot_be_mapped_hides_no_other(here: Configured, output: str) -> None:
+    bad = here.body("bad.json", {"__typename": "OrderCreated", "order": {}})
+    done = here.preview(bad, capture("order-created.jpy"), output=output)
+    assert done.code == 2
+    assert "Saleor Order Created" in done.out
+    assert "order.id is missing" in (done.err if output == "jsonl" else done.out)
+    assert done.err.endswith(f"cannot be mapped: {bad} (1 of 2)\n")
+
+
+def test_what_cannot_be_mapped_is_told_with_its_whole_path(here: Configured) -> None:
+    price = {"gross": {"amount": "12 secret"}}
+    lines = [{"quantity": 1}, {"quantity": 1, "unitPrice": price, "totalPrice": price}]
+    order = {"id": "T3JkZXI6MQ==", "userEmail": "a@example.net", "lines": lines}
+    body = here.body("bad.json", {"__typename": "OrderCreated", "order": order})
+    (told,) = json.loads(here.preview(body, output="json").out)["deliveries"]
+    assert told["cannotBeMapped"].startswith("order.lines[1].")
+    assert told["cannotBeMapped"].endswith("Price.gross.amount is not an amount of money")
+
+
+def test_the_legacy_payload_is_no_list_of_missing_fields(here: Configured) -> None:
+    done = here.preview(here.body("legacy.json", [{"id": "legacy"}]), event="ORDER_CREATED")
+    assert "cannot be mapped: the body is Saleor's legacy payload" in done.out
+    assert "asked for" not in done.out
+
+
+def test_a_root_field_says_which_event_it_is(here: Configured) -> None:
+    order = {"id": "T3JkZXI6MQ==", "userEmail": "a@example.net"}
+    body = here.body("body.json", {"data": {"orderCreated": {"order": order}}})
+    done = here.preview(body, output="jsonl")
+    assert [message["event"] for message in done.messages] == ["Saleor Order Created"]
+
+
+def test_an_event_that_contradicts_the_delivery_is_refused(here: Configured) -> None:
+    delivery = capture("order-created.jpy")
+    done = here.preview(delivery, event="ORDER_PAID")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"{delivery}: says that it is ORDER_CREATED: leave --event ORDER_PAID out\n"
+    assert here.preview(delivery, event="ORDER_CREATED").code == 0
 
 
 def test_a_missing_file_and_a_broken_integration_are_one_line(here: Configured) -> None:

@@ -11,6 +11,7 @@ from saleor_segment_server.errors import Unmappable
 from saleor_segment_server.journal import LedgerChange, Outcome, Pending
 from saleor_segment_server.ledger import LedgerRow
 from saleor_segment_server.mapping import NO_KEYS, LedgerKeys, Parsed, ledger_keys, map_event, parse
+from saleor_segment_server.mapping.where import located
 from saleor_segment_server.message import Message
 
 
@@ -27,7 +28,7 @@ def decode(pending: Pending, pipeline: Pipeline) -> Decoded | str:
         parsed = parse(pending.event, pending.body)
         return Decoded(parsed, ledger_keys(parsed, pipeline))
     except Exception as error:  # noqa: BLE001 - a mistake in it buries one event, not the shop
-        return reason(error)
+        return reason(error, pending.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,8 @@ class Window:
         try:
             mapped = map_event(parsed, self.pipeline, order, user=user)
         except Exception as error:  # noqa: BLE001 - a mistake in the mapping buries one event, not the shop
-            self.items.append(Item(pending, self._places(0), unmappable=reason(error)))
+            why = reason(error, pending.body)
+            self.items.append(Item(pending, self._places(0), unmappable=why))
             return
         changes: tuple[LedgerChange, ...] = ()
         if keys is not NO_KEYS:
@@ -161,9 +163,9 @@ class Window:
         return Ended(item, why, self._first_try(item.pending))
 
 
-def reason(error: Exception) -> str:
+def reason(error: Exception, body: bytes) -> str:
     """Say what is wrong; of an error nobody foresaw only type and place, for it may quote data."""
     if isinstance(error, Unmappable):
-        return f"unmappable: {error}"
+        return f"unmappable: {located(error, body)}"
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"mapping failed: {type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"

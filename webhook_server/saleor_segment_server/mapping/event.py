@@ -106,7 +106,7 @@ def parse(event: Event, body: bytes) -> Parsed:
     Raises:
         Unmappable: It is no such event; the message names the field, never its value.
     """
-    fields = _event_fields(event, _decoded(body))
+    fields = event_fields(event, _decoded(body))
     if text(fields, "__typename") not in {None, _TYPE_NAMES[event]}:
         raise Unmappable(f"__typename is not {_TYPE_NAMES[event]}")
     subject = event.subject
@@ -145,8 +145,16 @@ def _decoded(body: bytes) -> Any:
         raise Unmappable("the body is not JSON") from None
 
 
-def _event_fields(event: Event, document: Any) -> Fields:
-    """Return the event's own fields: bare, or below ``data`` where a root field was subscribed."""
+def event_fields(event: Event, document: Any) -> Fields:
+    """Return the event's own fields: bare, or below ``data`` where a root field was subscribed.
+
+    Args:
+        event: The event.
+        document: The body, decoded.
+
+    Raises:
+        Unmappable: It is no event.
+    """
     if type(document) is list:
         raise Unmappable("the body is Saleor's legacy payload: the webhook has no subscription")
     if type(document) is not dict:

@@ -27,7 +27,7 @@ def child(parent: Fields, key: str) -> Fields:
         return value
     if value is None:
         return _ABSENT
-    raise Unmappable(f"{key} is not an object")
+    raise Unmappable(f"{key} is not an object", parent)
 
 
 def children(parent: Fields, key: str) -> list[Fields] | None:
@@ -36,7 +36,7 @@ def children(parent: Fields, key: str) -> list[Fields] | None:
     if value is None:
         return None
     if type(value) is not list or not _OBJECT.issuperset(map(type, value)):
-        raise Unmappable(f"{key} is not a list of objects")
+        raise Unmappable(f"{key} is not a list of objects", parent)
     return value
 
 
@@ -47,7 +47,7 @@ def text(parent: Fields, key: str) -> str | None:
         return value or None
     if value is None:
         return None
-    raise Unmappable(f"{key} is not text")
+    raise Unmappable(f"{key} is not text", parent)
 
 
 def count(parent: Fields, key: str) -> int | None:
@@ -55,7 +55,7 @@ def count(parent: Fields, key: str) -> int | None:
     value = parent.get(key)
     if value is None or type(value) is int:
         return value
-    raise Unmappable(f"{key} is not a whole number")
+    raise Unmappable(f"{key} is not a whole number", parent)
 
 
 def money(parent: Fields, key: str) -> Decimal | None:
@@ -67,7 +67,7 @@ def money(parent: Fields, key: str) -> Decimal | None:
     # The type, not isinstance: to Python a bool is a number. The comparison fails for NaN too.
     if type(amount) in {float, int} and -_TOO_LARGE < amount < _TOO_LARGE:
         return Decimal(str(amount))
-    raise Unmappable(f"{key}.amount is not an amount of money")
+    raise Unmappable(f"{key}.amount is not an amount of money", parent)
 
 
 def moment(parent: Fields, key: str) -> datetime | None:
@@ -81,7 +81,7 @@ def moment(parent: Fields, key: str) -> datetime | None:
             return parsed.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise Unmappable(f"{key} is not a time with its zone")
+    raise Unmappable(f"{key} is not a time with its zone", parent)
 
 
 def present(properties: Mapping[str, Any]) -> dict[str, Any]:
