@@ -12,7 +12,8 @@ import yaml
 from saleor_segment_operator.resource import GROUP, KIND, Spec, parse_spec
 from tests.agreement.layout import ROOT
 from tests.cluster.crd_api import Api, installed
-from tests.cluster.crd_cases import CASES, EVERYTHING, SMALLEST, STAFF, TOKEN, Case, changed
+from tests.cluster.crd_cases import CASES
+from tests.cluster.crd_specs import EVERYTHING, SMALLEST, STAFF, TOKEN, Case, changed
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.plane.control_plane import ControlPlane
 from tests.control_plane.resource.full_status import FULL

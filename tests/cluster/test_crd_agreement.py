@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from saleor_segment_operator.resource import Invalid, Spec, parse_spec
 from saleor_segment_server.contract import Event
 from tests.cluster.crd_api import Api, installed
-from tests.cluster.crd_cases import CONSENT, EVERYTHING, SMALLEST, changed
+from tests.cluster.crd_specs import CONSENT, EVERYTHING, SMALLEST, changed
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.plane.control_plane import ControlPlane
 
@@ -240,6 +240,11 @@ def test_any_product_url_is_refused_by_both_or_neither(api: Api, pieces: list[st
 _CHOICES = _some(
     naming=st.sampled_from(["Saleor", "Spec"]),
     completedOn=st.sampled_from(["Created", "Confirmed", "FullyPaid"]),
+    names=st.dictionaries(
+        st.sampled_from(["ORDER_CREATED", "ORDER_CONFIRMED", "ORDER_PAID", "CUSTOMER_UPDATED"]),
+        st.sampled_from(["Order Completed", "Order Done"]),
+        max_size=2,
+    ),
     identify=st.booleans(),
     userId=st.sampled_from(["SaleorId", "Namespaced", "Email"]),
     anonymousIdKey=st.sampled_from(["consent", "anonymous"]),

@@ -11,11 +11,11 @@ not by a condition later; the cluster tests hold them together. Three things sha
   function as a whole.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from saleor_segment_operator.resource.spec import API_PATH, SECRET_KEY, SECRET_NAME
-from saleor_segment_server.contract import Event
+from saleor_segment_server.contract import Event, Subject
 from saleor_segment_server.contract.pipeline import ABSOLUTE_URL
 from saleor_segment_server.contract.texts import (
     CATEGORY,
@@ -26,6 +26,7 @@ from saleor_segment_server.contract.texts import (
     SLUG,
     Form,
 )
+from saleor_segment_server.contract.tracking import COMPLETING, ORDER_COMPLETED
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,10 @@ class Rule:
 
 def _field(name: str, *rules: Rule, required: bool = True) -> tuple[Rule, ...]:
     return tuple(rule.at(name, required=required) for rule in rules)
+
+
+def _among(events: Iterable[Event]) -> str:
+    return "event in [{}]".format(", ".join(f"'{event}'" for event in events))
 
 
 def _matching(pattern: str) -> str:
@@ -92,8 +97,13 @@ _SECRET_NAME = _formed(SECRET_NAME)
 _SECRET_KEY = _formed(SECRET_KEY)
 _METADATA_KEY = _formed(METADATA_KEY)
 _EVENT_NAMED = Rule(
-    "self.all(event, event in [{}])".format(", ".join(f"'{event}'" for event in Event)),
+    f"self.all(event, {_among(Event)})",
     "must have events of Saleor as its keys, as in ORDER_FULLY_PAID: Paid",
+)
+_NAMELESS = Rule(
+    f"self.all(event, !({_among(e for e in Event if e.subject is Subject.CUSTOMER)}))",
+    "must not name CUSTOMER_CREATED and CUSTOMER_UPDATED: they are sent as identify, which has no "
+    "name",
 )
 _EVENT_NAMES = Rule(
     f"self.all(event, self[event].{_matching(EVENT_NAME.pattern)})", EVENT_NAME.wanted
@@ -109,6 +119,10 @@ _PRODUCT_URL = _formed(PRODUCT_URL)
 _PRODUCT = Rule(
     "(self.contains('{slug}') || self.contains('{id}'))",
     "must hold {slug} or {id}, which tell one product from another",
+)
+_COMPLETES = " || ".join(
+    f"(self.completedOn == '{chosen}' && event == '{event}')"
+    for chosen, event in COMPLETING.items()
 )
 _AS_NAMED = "is immutable: delete this integration and create it anew with the right {}"
 
@@ -156,12 +170,19 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     ),
     "spec.tracking": (
         *_field("anonymousIdKey", _METADATA_KEY, required=False),
-        *_field("names", _EVENT_NAMED, _EVENT_NAMES, required=False),
+        *_field("names", _EVENT_NAMED, _NAMELESS, _EVENT_NAMES, required=False),
         *_field("channels", _SLUGS, required=False),
         Rule(
             "!has(self.completedOn) || self.completedOn == 'Created' || self.naming == 'Spec'",
             "must have naming: Spec beside it, whose Order Completed it chooses; or leave it out",
             "completedOn",
+        ),
+        Rule(
+            f"!has(self.names) || self.names.all(event, self.names[event] != '{ORDER_COMPLETED}'"
+            f" || (self.naming == 'Spec' && ({_COMPLETES})))",
+            "must not have Order Completed, which is sent once for each order: choose it with "
+            "completedOn and naming: Spec",
+            "names",
         ),
         Rule(
             "!has(self.identify) || !self.identify || self.privacy.email == 'Plain'"

@@ -18,7 +18,8 @@ from saleor_segment_operator.resource.crd import manifest
 from saleor_segment_operator.resource.rules import RULES
 from saleor_segment_operator.resource.schema import paths, structural
 from saleor_segment_server.contract import Event
-from tests.cluster.crd_cases import CASES, Case
+from tests.cluster.crd_cases import CASES
+from tests.cluster.crd_specs import Case
 from tests.control_plane.resource.full_status import FULL
 
 BOOLEANS = {
