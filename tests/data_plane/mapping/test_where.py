@@ -36,7 +36,7 @@ def test_a_body_nested_a_thousand_deep_is_searched_without_harm() -> None:
 
 
 def test_a_path_that_no_subscription_has_is_left_out() -> None:
-    document = {"x" * 300: [{}] * 1000 + [BAD]}
+    document: Json = {"x" * 300: [{}] * 1000 + [BAD]}
     assert located(Unmappable("amount is bad", BAD), json.dumps(document).encode()) == (
         "amount is bad"
     )
