@@ -100,12 +100,17 @@ def every_capture() -> list[Captured]:
 
 
 def golden_names() -> list[str]:
-    """Return the name of every golden file, as ``saleor/order-created.jpy``."""
+    """Return the name of every golden file with messages, as ``saleor/order-created.jpy``."""
     captures = [one.name for one in every_capture()]
     return [
         *(f"{naming}/{name}" for naming in NAMINGS for name in captures),
-        *(f"{folder}/{name}" for folder in ("options", "digests") for name in OPTION_SETS),
+        *(f"options/{name}" for name in OPTION_SETS),
     ]
+
+
+def digest_names() -> list[str]:
+    """Return the name of every file of digests, as ``digests/names``."""
+    return [f"digests/{name}" for name in OPTION_SETS]
 
 
 def rendered() -> Iterator[tuple[str, str]]:
