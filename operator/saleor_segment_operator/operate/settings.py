@@ -19,8 +19,8 @@ def _no_busy_loop(interval: timedelta) -> timedelta:
 
 
 def _answerable(duration: timedelta) -> timedelta:
-    if duration < timedelta(seconds=3):
-        raise ValueError("must be 3s or longer: a fifth of it is what the API server has to answer")
+    if duration < timedelta(seconds=1):
+        raise ValueError("must be 1s or longer: a fifth of it is what the API server has to answer")
     return duration
 
 

@@ -42,6 +42,7 @@ class Node:
         self._address, self._port = door.getsockname()
         self._pods: dict[str, Pod] = {}
         self._asked: set[str] = set()
+        self._taken: set[str] = set()
         """Pods that are being bound and claims that are being provided for, by uid."""
         self._addresses = Addresses(self._address)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -138,7 +139,8 @@ class Node:
     def _take(self, pod: Object) -> None:
         if pod.get("status", {}).get("phase") in _ENDED:
             return
-        if pod["spec"].get("nodeName") == NAME:
+        if pod["spec"].get("nodeName") == NAME and uid(pod) not in self._taken:
+            self._taken.add(uid(pod))  # now: more news of it may come before its task begins
             self._spawn(self._run(pod))
         elif "nodeName" not in pod["spec"] and uid(pod) not in self._asked:
             self._asked.add(uid(pod))
@@ -168,6 +170,7 @@ class Node:
                 await here.live()
             finally:
                 del self._pods[uid(pod)]
+                self._taken.discard(uid(pod))
 
     def _service_changed(self, service: Object, gone: bool) -> None:  # noqa: FBT001 - a callback
         if not gone:

@@ -11,8 +11,8 @@ URL = "https://events.example.com"
 @pytest.mark.parametrize(
     ("setting", "value", "words"),
     [
-        ("lease_duration", "0s", "3s or longer"),
-        ("lease_duration", "0.01s", "3s or longer"),
+        ("lease_duration", "0s", "1s or longer"),
+        ("lease_duration", "0.01s", "1s or longer"),
         ("resync", "0s", "1s or longer"),
         ("watch_namespaces", "shop,A_x", "A_x is no name of a namespace"),
         ("allowed_endpoint_hosts", "https://foo/", "is no host"),
