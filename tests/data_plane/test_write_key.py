@@ -152,7 +152,7 @@ async def test_our_log_does_not_show_the_key(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     cdn.answer = web.Response(status=500, text=KEY)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="saleor_segment_server"):
         await probe.verdict(US_ENDPOINT, KEY)
     printed = capsys.readouterr()
     assert "write_key_not_verified" in printed.out + printed.err + caplog.text
