@@ -141,7 +141,7 @@ async def test_these_are_the_steps(lives: Lives) -> None:
     assert await lives.left_behind() == set()
 
 
-@pytest.mark.parametrize("step", ["CreateApp", "StoreToken", "SwitchWebhooks"])
+@pytest.mark.parametrize("step", ["CreateApp", "SwitchWebhooks"])
 async def test_killed_before_a_step_of_the_first_reconcile_the_next_makes_one_app(
     lives: Lives, step: str
 ) -> None:
@@ -153,7 +153,7 @@ async def test_killed_before_a_step_of_the_first_reconcile_the_next_makes_one_ap
     assert len(lives.ground.table) == 1
 
 
-@pytest.mark.parametrize("step", ["SwitchWebhooks", "ForgetPipeline"])
+@pytest.mark.parametrize("step", ["ForgetPipeline"])
 async def test_killed_before_a_step_of_a_deletion_the_next_leaves_nothing(
     lives: Lives, step: str
 ) -> None:
