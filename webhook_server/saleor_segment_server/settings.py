@@ -21,6 +21,12 @@ def _duration(value: object) -> object:
     return timedelta(**{_UNITS[match[2]]: float(match[1])})
 
 
+def _no_busy_loop(interval: timedelta) -> timedelta:
+    if interval < timedelta(seconds=1):
+        raise ValueError("must be 1s or longer")
+    return interval
+
+
 def _size(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -39,6 +45,8 @@ def _address(value: str) -> str:
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 """A time span written as ``90s``, ``10m``, ``24h`` or ``15d``."""
+Interval = Annotated[Duration, AfterValidator(_no_busy_loop)]
+"""A time between two looks, a second at least."""
 Size = Annotated[int, BeforeValidator(_size)]
 """A number of bytes written as ``1048576``, ``512Mi`` or ``2Gi``."""
 Address = Annotated[str, AfterValidator(_address)]

@@ -9,13 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 from saleor_segment_server.contract.pipeline import BaseUrl
-from saleor_segment_server.settings import LABEL, Address, ClusterSettings, Duration
-
-
-def _no_busy_loop(interval: timedelta) -> timedelta:
-    if interval < timedelta(seconds=1):
-        raise ValueError("must be 1s or longer")
-    return interval
+from saleor_segment_server.settings import LABEL, Address, ClusterSettings, Duration, Interval
 
 
 def _answerable(duration: timedelta) -> timedelta:
@@ -48,8 +42,6 @@ def _split(value: object) -> object:
     return value
 
 
-Resync = Annotated[Duration, AfterValidator(_no_busy_loop)]
-"""A time between two looks, a second at least."""
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 """Names in one text, separated by commas."""
 
@@ -75,7 +67,7 @@ class OperateSettings(ClusterSettings):
     verify_write_keys: bool = True
     """Ask Segment's CDN (cdn.segment.com) whether it knows a write key, before it is used; off
     where that may not be called: a wrong key then goes unnoticed, as Segment answers it 200."""
-    resync: Resync = timedelta(minutes=5)
+    resync: Interval = timedelta(minutes=5)
     """How often each integration is compared with Saleor, so that drift is corrected."""
     workers: Annotated[int, Field(ge=1, le=64)] = 8
     """How many integrations are worked at a time."""

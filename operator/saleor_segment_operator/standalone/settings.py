@@ -5,22 +5,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 from saleor_segment_operator.standalone.kinds import Namespace
 from saleor_segment_server.contract.pipeline import BaseUrl
-from saleor_segment_server.settings import Address, Duration, ReceivingSettings
+from saleor_segment_server.settings import Address, Interval, ReceivingSettings
 
 
 def _split(value: object) -> object:
     return value.split(os.pathsep) if isinstance(value, str) else value
-
-
-def _no_busy_loop(interval: timedelta) -> timedelta:
-    if interval < timedelta(seconds=1):
-        raise ValueError("must be 1s or longer")
-    return interval
 
 
 class RunSettings(ReceivingSettings):
@@ -45,5 +39,5 @@ class RunSettings(ReceivingSettings):
     verify_write_keys: bool = True
     """Ask Segment's CDN (cdn.segment.com) whether it knows a write key, before it is used; off
     where that may not be called: a wrong key then goes unnoticed, as Segment answers it 200."""
-    resync: Annotated[Duration, AfterValidator(_no_busy_loop)] = timedelta(minutes=5)
+    resync: Interval = timedelta(minutes=5)
     """How often each integration is compared with Saleor, so that drift is corrected."""
