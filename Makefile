@@ -48,4 +48,7 @@ lock: .venv/ready ## write the lock files anew from pyproject.toml
 bench: .venv/ready .venv/peer/ready ## measure, and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench $(ARGS)
 
-.PHONY: help venv demo test control-plane lint lock bench
+soak: .venv/ready ## run the faults at length, and write docs/soak.md
+	$(BIN)/python -m tests.fault.soak $(ARGS)
+
+.PHONY: help venv demo test control-plane lint lock bench soak

@@ -3,23 +3,15 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
-import yaml
 
-from tests.data_plane.receiving import APP_ID, PIPELINE_ID, Shop
 from tests.signing import Signer
-from tests.system.programs import Program, saleor_segment, until
-from tests.twins.segment import Fault, SegmentTwin
-
-KEY, NEXT_KEY = "k" * 32, "n" * 32
+from tests.system.programs import saleor_segment, until
+from tests.system.serving import KEY, NEXT_KEY, Serving, Stand
+from tests.twins.segment import Fault
 
 
 @pytest.fixture(scope="module")
@@ -27,88 +19,9 @@ def signer() -> Signer:
     return Signer.new()
 
 
-@dataclass
-class Stand:
-    """A shop, a Segment and a file of Pipelines, around a server that comes and goes."""
-
-    folder: Path
-    shop: Shop
-    segment: SegmentTwin
-    client: aiohttp.ClientSession
-    numbers: Iterator[int] = field(default_factory=lambda: iter(range(10**6)))
-    acknowledged: set[str] = field(default_factory=set)
-    pipelines: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def file(self) -> Path:
-        return self.folder / "pipelines.yaml"
-
-    def write(self, *, key: str | None = KEY, state: str = "Active", **more: Any) -> None:
-        pipeline = {
-            "id": PIPELINE_ID,
-            "saleor": {"apiUrl": self.shop.url + "/graphql/", "appIds": [APP_ID]},
-            "events": ["ORDER_CREATED"],
-            "segment": {"endpoint": self.segment.url} | ({"writeKey": key} if key else {}),
-            "salt": "00112233445566778899aabbccddeeff",
-            "state": state,
-        } | more
-        self.file.write_text(yaml.safe_dump({"pipelines": [pipeline]}))
-
-    def arguments(self) -> list[str]:
-        return [
-            *("serve", "--pipelines", str(self.file), "--data-dir", str(self.folder / "data")),
-            *("--listen", "127.0.0.1:0", "--private-listen", "127.0.0.1:0"),
-            *("--allow-loopback", "--ballast", "1Mi"),
-        ]
-
-    @asynccontextmanager
-    async def serving(self) -> AsyncIterator["Serving"]:
-        async with saleor_segment(*self.arguments()) as program:
-            told = await program.logged("listening")
-            yield Serving(self, program, told["public"], told["private"])
-
-    def arrived(self) -> set[str]:
-        return {m["properties"]["order_id"] for m in self.segment.inbox.messages()}
-
-
-@dataclass
-class Serving:
-    """A server that runs."""
-
-    stand: Stand
-    program: Program
-    url: str
-    private: str
-
-    async def order(self, signer: Signer) -> int:
-        """Deliver the creation of one more order; remember it if it was acknowledged."""
-        order_id = f"order-{next(self.stand.numbers)}"
-        body = (
-            f'{{"__typename": "OrderCreated", "issuedAt": "{datetime.now(UTC).isoformat()}",'
-            f' "recipient": {{"id": "{APP_ID}"}}, "order": {{"id": "{order_id}", "lines": []}}}}'
-        ).encode()
-        headers = {"Content-Type": "application/json", "Saleor-Signature": signer.sign(body)}
-        url = f"{self.url}/webhooks/{PIPELINE_ID}/order_created"
-        async with self.stand.client.post(url, data=body, headers=headers) as response:
-            if response.status == 200:
-                self.stand.acknowledged.add(order_id)
-            return response.status
-
-    async def report(self) -> dict[str, Any]:
-        async with self.stand.client.get(f"{self.private}/internal/v1/pipelines") as response:
-            (report,) = (await response.json())["pipelines"]
-            return dict(report)
-
-
 @pytest.fixture
 async def stand(tmp_path: Path, signer: Signer) -> AsyncIterator[Stand]:
-    async with (
-        Shop(signer).serving() as shop,
-        SegmentTwin(keys=[KEY]) as segment,
-        aiohttp.ClientSession() as client,
-    ):
-        stand = Stand(tmp_path, shop, segment, client)
-        stand.write()
+    async with Stand.up(tmp_path, signer) as stand:
         yield stand
 
 

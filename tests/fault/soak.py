@@ -1,0 +1,88 @@
+"""What ``make soak`` runs: the long forms of the faults, and the page that they write.
+
+Each part runs alone, against real processes and files, and says whether its promise held and the
+figures that show it. The short form of each is a test in this folder.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.bench.machine import machine
+
+PAGE = Path(__file__).parents[2] / "docs" / "soak.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a part found."""
+
+    held: bool
+    figures: tuple[str, ...]
+    """What was counted and measured, a line each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One long run."""
+
+    name: str
+    promise: str
+    """What must hold, in a sentence."""
+    run: Callable[[Path], Awaitable[Verdict]]
+    """Runs it in an empty folder."""
+
+
+PARTS: tuple[Part, ...] = ()
+
+
+def select(names: Sequence[str]) -> list[Part]:
+    """Return the named parts, or all. Raise ``SystemExit`` for a name that is none."""
+    known = {part.name: part for part in PARTS}
+    if unknown := set(names) - known.keys():
+        raise SystemExit(f"{', '.join(unknown)}: no part: there are {', '.join(known)}")
+    return [known[name] for name in names] or list(PARTS)
+
+
+async def carry_out(part: Part) -> tuple[str, bool]:
+    """Run a part and return its section of the page, and whether it held."""
+    began = time.monotonic()
+    with TemporaryDirectory() as folder:
+        verdict = await part.run(Path(folder))
+    took = timedelta(seconds=round(time.monotonic() - began))
+    lines = [f"## {part.name}: {'held' if verdict.held else 'did not hold'}", "", part.promise, ""]
+    lines += [f"- {figure}" for figure in verdict.figures] + [f"- took {took}", ""]
+    return "\n".join(lines), verdict.held
+
+
+HEAD = """# Soak
+
+Written by `make soak`; do not edit. The long forms of the faults in
+[failure-modes.md](failure-modes.md), one after the other.
+
+{machine}
+"""
+
+
+async def soak(names: Sequence[str]) -> bool:
+    """Run the parts, print them as they end, write the page if all ran, say whether all held."""
+    sections, all_held = [], True
+    for part in select(names):
+        print(f"{part.name} …", file=sys.stderr, flush=True)  # noqa: T201 - a command line
+        section, held = await carry_out(part)
+        print(section, flush=True)  # noqa: T201 - a command line
+        sections.append(section)
+        all_held &= held
+    if not names:
+        head = HEAD.format(machine=machine(PAGE.parent))
+        PAGE.write_text("\n".join([head, *sections]).rstrip() + "\n", encoding="utf-8")
+    return all_held
+
+
+if __name__ == "__main__":
+    sys.exit(0 if asyncio.run(soak(sys.argv[1:])) else 1)
