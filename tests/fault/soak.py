@@ -7,35 +7,15 @@ figures that show it. The short form of each is a test in this folder.
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.bench.machine import machine
+from tests.fault.parts import Part
 
 PAGE = Path(__file__).parents[2] / "docs" / "soak.md"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a part found."""
-
-    held: bool
-    figures: tuple[str, ...]
-    """What was counted and measured, a line each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One long run."""
-
-    name: str
-    promise: str
-    """What must hold, in a sentence."""
-    run: Callable[[Path], Awaitable[Verdict]]
-    """Runs it in an empty folder."""
 
 
 PARTS: tuple[Part, ...] = ()
