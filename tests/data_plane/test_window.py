@@ -1,6 +1,7 @@
 """A window ends its events in order, each once all its messages are through."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -132,11 +133,36 @@ def test_a_rate_spaces_batches_by_their_messages_and_saves_nothing_up() -> None:
     assert [pace.delay(100), pace.delay(1)] == [0, 1]
 
 
+A, B = "https://a.example", "https://b.example"
+
+
 async def test_slots_are_counted_for_each_endpoint() -> None:
-    slots = Slots(1)
-    async with slots.at("https://a.example"), slots.at("https://b.example"):
-        assert slots.at("https://a.example").locked()
-        assert not slots.at("https://c.example").locked()
+    slots = Slots(1, patience=60)
+    async with slots.at(A), slots.at(B):
+        assert not await had(slots, A)
+    assert await had(slots, A)
+
+
+async def test_a_late_request_gives_its_slot_back_and_only_once() -> None:
+    slots = Slots(1, patience=0.02)
+    for _ in range(3):  # given back twice, the next two would be in together at once
+        async with slots.at(A) as first, slots.at(A):
+            assert first.late
+
+
+async def test_who_was_late_waits_behind_none_who_was_not() -> None:
+    slots = Slots(1, patience=60)
+    async with slots.at(A, late=True):
+        assert await had(slots, A)
+        assert not await had(slots, A, late=True)
+
+
+async def had(slots: Slots, endpoint: str, *, seconds: float = 0.05, late: bool = False) -> bool:
+    """Tell whether a slot can be had within so many seconds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds), slots.at(endpoint, late=late):
+            return True
+    return False
 
 
 async def test_a_wait_ends_with_its_time_or_its_event() -> None:

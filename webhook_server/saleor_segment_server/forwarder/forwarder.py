@@ -13,7 +13,7 @@ from saleor_segment_server.pipelines import Table
 from saleor_segment_server.segment import SegmentClient
 
 _SLOTS = 8
-"""Requests under way to one endpoint."""
+"""Requests under way to one endpoint that are not late."""
 
 
 class Forwarder:

@@ -121,9 +121,10 @@ class Sending:
 
     async def _send(self, window: Window, part: range, attempt: int) -> Verdict:
         target = window.pipeline.segment
-        async with self._tools.slots.at(target.endpoint):
+        async with self._tools.slots.at(target.endpoint, late=self._learned.late) as turn:
             messages = window.messages[part.start : part.stop]
             answer = await self._tools.client.send(target, messages, attempt=attempt)
+        self._learned.late = turn.late
         now = self._tools.clock()
         verdict = judge(answer, attempt=attempt, jitter=self._tools.random(), now=now)
         self._learned.waiting = verdict.why if isinstance(verdict, Wait) else None

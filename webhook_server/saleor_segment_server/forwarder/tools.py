@@ -40,6 +40,8 @@ class Learned:
     """The seq up to which all was refused when last everything was."""
     waiting: str | None = None
     """Why the last attempt is to be repeated, until one is answered."""
+    late: bool = False
+    """Whether the last request took so long that the next waits behind prompt ones."""
     told_of_skew: bool = False
     """Whether the log says already that the clocks differ."""
     suspect_through: int = 0
