@@ -84,6 +84,7 @@ class Guard:
             **options: Further options of ``aiohttp.TCPConnector``.
         """
         settings: dict[str, Any] = {
+            "limit": 0,  # a hundred that hang, and nobody would be called
             "ttl_dns_cache": _DNS_SECONDS,
             "socket_factory": self._socket,
         } | options
