@@ -82,6 +82,25 @@ async def test_a_key_that_was_rotated_away_verifies_for_ten_minutes(
     assert keys.find(source, kid(signer)) is None
 
 
+async def test_a_clock_that_is_put_back_neither_stops_the_asking_nor_revives_an_old_key(
+    keys: KeyStore,
+    source: SaleorSource,
+    shop: Shop,
+    clock: Clock,
+    signer: Signer,
+    stranger: Signer,
+) -> None:
+    await keys.fetch(source, kid(signer))
+    shop.key_set = stranger.jwks()
+    clock.now -= 86400
+    assert (await keys.fetch(source, kid(stranger))).key_size == 2048
+    assert keys.find(source, kid(signer)) is not None
+    clock.now -= 86400
+    assert keys.find(source, kid(signer)) is None
+    await keys.confirm(source, kid(stranger))
+    assert shop.asked == 3
+
+
 async def test_keys_outlive_the_process(
     keys: KeyStore,
     source: SaleorSource,

@@ -5,6 +5,9 @@ is final (401) only under a fresh key; under any other the set is read again fir
 be read, or no longer holds the key, the answer is 503, so that Saleor sends the delivery again.
 
 What a fetch said outlives a restart, above all that a key is gone: it may have leaked.
+
+The clock may be put back meanwhile: a moment that lies in the future is as far away as one that
+long ago.
 """
 
 import asyncio
@@ -53,7 +56,7 @@ class _Issuer:
     keys: dict[str, _Key] = field(default_factory=dict)
     was_read: bool = False
     """Whether a fetch ever told its keys: from then on nobody else does."""
-    next_fetch_at: float = float("-inf")
+    asked_at: float = float("-inf")
     fetch: asyncio.Task[bool] | None = None
 
 
@@ -131,20 +134,24 @@ class KeyStore:
     def _is_fresh(self, key: _Key | None) -> bool:
         if key is None or key.gone_at is not None or key.confirmed_at is None:
             return False
-        return self._clock() - key.confirmed_at < _FRESH
+        return self._since(key.confirmed_at) < _FRESH
 
     def _is_past(self, key: _Key) -> bool:
-        return key.gone_at is not None and self._clock() - key.gone_at > _KEPT
+        return key.gone_at is not None and self._since(key.gone_at) > _KEPT
+
+    def _since(self, moment: float) -> float:
+        return abs(self._clock() - moment)
 
     def _issuer(self, url: str) -> _Issuer:
         return self._issuers.setdefault(url, _Issuer(url))
 
     async def _refresh(self, issuer: _Issuer) -> bool:
         """Read the key set, once for all who wait and not again within 5 s; tell if it answered."""
-        if issuer.fetch is None or (issuer.fetch.done() and self._clock() >= issuer.next_fetch_at):
-            issuer.next_fetch_at = self._clock() + _PAUSE
-            issuer.fetch = asyncio.create_task(self._read(issuer))
-        return await asyncio.shield(issuer.fetch)
+        fetch = issuer.fetch
+        if fetch is None or (fetch.done() and self._since(issuer.asked_at) >= _PAUSE):
+            issuer.asked_at = self._clock()
+            fetch = issuer.fetch = asyncio.create_task(self._read(issuer))
+        return await asyncio.shield(fetch)
 
     async def _read(self, issuer: _Issuer) -> bool:
         try:
