@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from saleor_segment_operator.errors import Unavailable
 from saleor_segment_operator.resource import Reason
 from saleor_segment_operator.servers import Fate, Servers, Totals
-from saleor_segment_server.receiver import LARGEST_BODY
+from saleor_segment_server.bodies import LARGEST_BODY
 from tests.data_plane.receiving import PIPELINE_ID, Door, Shop, body, pipeline
 from tests.signing import Signer
 

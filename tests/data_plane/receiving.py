@@ -136,6 +136,7 @@ class Door:
             journal=self.journal,
             metrics=self.metrics,
             max_event_age=self.max_event_age,
+            body_memory=64 * 2**20,
             clock=self.clock,
             accepted=self.woken.append,
         )

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from saleor_segment_server.bodies import LARGEST_BODY
 from saleor_segment_server.contract import Event
-from saleor_segment_server.receiver import LARGEST_BODY
 from tests.data_plane.receiving import PIPELINE_ID, Door, Shop, body, pipeline
 from tests.signing import Signer
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from saleor_segment_server.bodies import LARGEST_BODY, Bodies
 from saleor_segment_server.contract import Event, PipelineState
 from saleor_segment_server.journal import Limits
-from saleor_segment_server.receiver import LARGEST_BODY
 from tests.data_plane.receiving import NOW, PIPELINE_ID, Door, Shop, body, pipeline
 from tests.signing import Signer
 
@@ -410,6 +410,25 @@ async def test_a_body_that_never_arrives_does_not_hold_a_connection(
     answer = await asyncio.wait_for(reader.read(), 30)
     writer.close()
     assert b"503" in answer.splitlines()[0]
+
+
+async def test_large_bodies_share_a_bound_and_usual_ones_need_none(
+    door: Door, signer: Signer
+) -> None:
+    large = body().ljust(3 * 2**20)
+    door.receiver.bodies = Bodies(4 * 2**20)
+    reader, writer = await asyncio.open_connection(*door.public.address)
+    writer.write(head(signer.sign(large), len(large)) + large[:-1])
+    await until(lambda: door.receiver.bodies.held > 2 * 2**20)
+    assert await door.post(BytesIO(large), signer.sign(large)) == (503, "bodies_full")
+    usual = body().ljust(60_000)
+    assert await door.post(BytesIO(usual), signer.sign(usual)) == (200, "")
+    writer.write(large[-1:])
+    assert b"200" in await asyncio.wait_for(reader.readline(), 30)
+    writer.close()
+    again = large + b" "
+    assert await door.post(BytesIO(again), signer.sign(again)) == (200, "")
+    assert door.receiver.bodies.held == 0
 
 
 async def test_what_is_in_flight_is_finished_before_the_process_ends(

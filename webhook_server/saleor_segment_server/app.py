@@ -17,8 +17,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from saleor_segment_server.addresses import host_and_port, http_url
 from saleor_segment_server.admin import Admin
+from saleor_segment_server.bodies import LARGEST_BODY
 from saleor_segment_server.errors import Rejected, StartError
-from saleor_segment_server.receiver import LARGEST_BODY, Receiver
+from saleor_segment_server.receiver import Receiver
 
 _Handler = Callable[[Any], Awaitable[web.StreamResponse]]
 

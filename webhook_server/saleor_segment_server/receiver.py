@@ -14,6 +14,7 @@ import structlog
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from saleor_segment_server.bodies import LARGEST_BODY, Bodies, Share, too_large
 from saleor_segment_server.contract import Event, Pipeline
 from saleor_segment_server.delivery import Delivery, Entry, Verified, accept_key, objection
 from saleor_segment_server.errors import (
@@ -21,7 +22,6 @@ from saleor_segment_server.errors import (
     NotFound,
     NotJson,
     Rejected,
-    TooLarge,
     TryLater,
     Unauthorized,
 )
@@ -30,9 +30,6 @@ from saleor_segment_server.jwks import KeyStore
 from saleor_segment_server.metrics import Metrics
 from saleor_segment_server.pipelines import Table
 from saleor_segment_server.signature import Signature, parse
-
-LARGEST_BODY = 8 * 2**20
-"""Bytes; a 70-line order is 85 kB."""
 
 _PATH = re.compile(r"/webhooks/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/(\w+)")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -49,6 +46,7 @@ class Receiver:
         journal: Where deliveries become durable.
         metrics: Where answers are counted.
         max_event_age: Deliveries issued longer ago become dead letters.
+        body_memory: Bytes that large bodies may take in memory together.
         clock: Seconds since the epoch.
         accepted: Called with the Pipeline's id after an event became pending.
     """
@@ -61,6 +59,7 @@ class Receiver:
         journal: SqliteJournal,
         metrics: Metrics,
         max_event_age: timedelta,
+        body_memory: int,
         clock: Callable[[], float],
         accepted: Callable[[str], None],
     ) -> None:
@@ -69,6 +68,8 @@ class Receiver:
         self._journal = journal
         self._metrics = metrics
         self._max_event_age = max_event_age.total_seconds()
+        self.bodies = Bodies(body_memory)
+        """Those on their way in."""
         self._clock = clock
         self._accepted = accepted
         self.body_seconds = 10.0
@@ -136,7 +137,7 @@ class Receiver:
         if self._stopping:
             raise TryLater("stopping", "this process is shutting down")
         if (request.content_length or 0) > LARGEST_BODY:
-            raise _too_large()
+            raise too_large()
         event = Event.parse(event_name)
         if event is None:
             raise NotFound("path_unknown", "no integration or no event has such an address")
@@ -144,17 +145,18 @@ class Receiver:
         header = _signature(request)
         signature = parse(header)
         key = await self._key(pipeline, signature)
-        delivery = Delivery(
-            pipeline=pipeline_id,
-            event=event,
-            body=await self._read(request),
-            signature=header,
-            api_url=request.headers.get("Saleor-Api-Url"),
-        )
-        verified = await self._verify(delivery, pipeline, signature, key)
-        return await self._store(verified, pipeline)
+        with self.bodies.share() as share:  # until it is stored, and out of memory
+            delivery = Delivery(
+                pipeline=pipeline_id,
+                event=event,
+                body=await self._read(request, share),
+                signature=header,
+                api_url=request.headers.get("Saleor-Api-Url"),
+            )
+            verified = await self._verify(delivery, pipeline, signature, key)
+            return await self._store(verified, pipeline)
 
-    async def _read(self, request: web.BaseRequest) -> bytes:
+    async def _read(self, request: web.BaseRequest, share: Share) -> bytes:
         try:
             if request.content.is_eof():  # it came with the head: a small one always does
                 return await request.read()
@@ -162,11 +164,11 @@ class Receiver:
                 await request.writer.write(_CONTINUE)
                 request.writer.output_size = 0
             async with asyncio.timeout(self.body_seconds):
-                return await request.read()
+                return await share.read(request.content)
         except TimeoutError:
             raise TryLater("body_slow", "the body did not arrive in time") from None
         except web.HTTPRequestEntityTooLarge:
-            raise _too_large() from None
+            raise too_large() from None
         except ConnectionError:
             raise Malformed("disconnected", "the connection ended before the body did") from None
         except (web.HTTPException, web.RequestPayloadError):
@@ -210,10 +212,6 @@ def _address(request: web.BaseRequest) -> tuple[str, str]:
     """Return the Pipeline's id and the event's name; both empty where that is no address."""
     match = _PATH.fullmatch(request.path)
     return (match[1], match[2]) if match and request.method == "POST" else ("", "")
-
-
-def _too_large() -> TooLarge:
-    return TooLarge("too_large", f"a body may have {LARGEST_BODY} bytes")
 
 
 def _signature(request: web.BaseRequest) -> str:

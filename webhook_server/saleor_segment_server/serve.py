@@ -126,6 +126,7 @@ class Server:
             journal=self._journal,
             metrics=metrics,
             max_event_age=settings.max_event_age,
+            body_memory=settings.body_memory,
             clock=clock,
             accepted=self._forwarder.wake,
         )

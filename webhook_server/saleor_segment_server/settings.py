@@ -103,6 +103,9 @@ class ReceivingSettings(CommonSettings):
     """File with the bearer token of the private API; without one it is open on loopback only."""
     max_connections: Annotated[int, Field(ge=1)] = 2048
     """Open connections on the public port; more are refused at once."""
+    body_memory: Size = 64 * 2**20
+    """Bytes that large bodies may take in memory together, the first 64 KiB of each not counted;
+    a body beyond it is answered 503, which Saleor tries again."""
     data_dir: Path = Path("data")
     """Folder of the journal and of what must outlive a restart; one process holds it at a time."""
     shutdown_delay: Duration = timedelta(0)

@@ -14,8 +14,8 @@ from aiohttp import web
 
 from saleor_segment_operator.reconcile.recovery import Recovery
 from saleor_segment_operator.resource import ConditionType, Integration, RecoveryStatus, Status
+from saleor_segment_server.bodies import LARGEST_BODY
 from saleor_segment_server.contract import Pipeline
-from saleor_segment_server.receiver import LARGEST_BODY
 from tests.control_plane.reconcile.harness import (
     EMAIL,
     KEY,
