@@ -27,12 +27,15 @@ class Program:
     folder: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables that it sees besides ours."""
+    before: Sequence[str] = ()
+    """A command that runs it, in its own place: ``nsenter`` or the like."""
     lines: list[str] = field(default_factory=list)
     """All it said, on either stream."""
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __aenter__(self) -> Self:
         self.process = await asyncio.create_subprocess_exec(
+            *self.before,
             sys.executable,
             *self.arguments,
             stdin=asyncio.subprocess.DEVNULL,
@@ -117,12 +120,15 @@ def _log(line: str) -> Line:
 
 
 def saleor_segment(
-    *arguments: str | Path, folder: Path | None = None, environment: Mapping[str, str] | None = None
+    *arguments: str | Path,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    before: Sequence[str] = (),
 ) -> Program:
     """Return our command line as a program, logging JSON."""
     command = "from saleor_segment_operator.cli import main; main()"
     line = ["-c", command, *map(str, arguments), "--log-format", "json"]
-    return Program(line, folder, environment or {})
+    return Program(line, folder, environment or {}, before)
 
 
 async def until(test: Callable[[], Any], *, seconds: float = 20.0, every: float = 0.02) -> Any:

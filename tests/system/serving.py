@@ -1,6 +1,6 @@
 """A server as a process, between a shop that signs and Segment's twin."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,6 +30,15 @@ def document(stand: "Stand", *, key: str | None = KEY, **changes: Any) -> dict[s
     } | changes
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A delivery that is ready to be posted."""
+
+    order_id: str
+    body: bytes
+    signature: str
+
+
 @dataclass
 class Stand:
     """A shop, a Segment and a file of Pipelines, around a server that comes and goes."""
@@ -41,6 +50,10 @@ class Stand:
     numbers: Iterator[int] = field(default_factory=lambda: iter(range(10**6)))
     acknowledged: set[str] = field(default_factory=set)
     """Orders of which the server said 200."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables that the server sees besides ours."""
+    before: Sequence[str] = ()
+    """A command that runs the server, in its own place."""
 
     @classmethod
     @asynccontextmanager
@@ -74,12 +87,28 @@ class Stand:
             *("--allow-loopback", "--ballast", "1Mi"),
         ]
 
+    def program(self, *more: str) -> Program:
+        """Return the server as a program, whether it can start or not."""
+        return saleor_segment(
+            *self.arguments(), *more, environment=self.environment, before=self.before
+        )
+
     @asynccontextmanager
     async def serving(self, *more: str) -> AsyncIterator["Serving"]:
         """Run the server; ``more`` are further flags."""
-        async with saleor_segment(*self.arguments(), *more) as program:
+        async with self.program(*more) as program:
             told = await program.logged("listening")
             yield Serving(self, program, told["public"], told["private"])
+
+    def letter(self, signer: Signer, *, padding: int = 0) -> "Letter":
+        """Return the creation of one more order, signed; ``padding`` are bytes besides."""
+        order_id = f"order-{next(self.numbers)}"
+        body = (
+            f'{{"__typename": "OrderCreated", "issuedAt": "{datetime.now(UTC).isoformat()}",'
+            f' "recipient": {{"id": "{APP_ID}"}}, "padding": "{"x" * padding}",'
+            f' "order": {{"id": "{order_id}", "lines": []}}}}'
+        ).encode()
+        return Letter(order_id, body, signer.sign(body))
 
     def arrived(self) -> set[str]:
         """Return the orders that Segment holds."""
@@ -95,18 +124,17 @@ class Serving:
     url: str
     private: str
 
-    async def order(self, signer: Signer, pipeline: str = PIPELINE_ID) -> int:
+    async def order(self, signer: Signer, pipeline: str = PIPELINE_ID, *, padding: int = 0) -> int:
         """Deliver the creation of one more order; remember it if it was acknowledged."""
-        order_id = f"order-{next(self.stand.numbers)}"
-        body = (
-            f'{{"__typename": "OrderCreated", "issuedAt": "{datetime.now(UTC).isoformat()}",'
-            f' "recipient": {{"id": "{APP_ID}"}}, "order": {{"id": "{order_id}", "lines": []}}}}'
-        ).encode()
-        headers = {"Content-Type": "application/json", "Saleor-Signature": signer.sign(body)}
+        return await self.deliver(self.stand.letter(signer, padding=padding), pipeline)
+
+    async def deliver(self, letter: "Letter", pipeline: str = PIPELINE_ID) -> int:
+        """Deliver what is signed already; remember its order if it was acknowledged."""
+        headers = {"Content-Type": "application/json", "Saleor-Signature": letter.signature}
         url = f"{self.url}/webhooks/{pipeline}/order_created"
-        async with self.stand.client.post(url, data=body, headers=headers) as response:
+        async with self.stand.client.post(url, data=letter.body, headers=headers) as response:
             if response.status == 200:
-                self.stand.acknowledged.add(order_id)
+                self.stand.acknowledged.add(letter.order_id)
             return response.status
 
     async def reports(self) -> dict[str, dict[str, Any]]:
