@@ -58,11 +58,11 @@ def pipeline(signer: Signer, *, endpoint: str, state: str = "Active") -> Pipelin
 
 @contextlib.contextmanager
 def server(
-    folder: Path, held: Pipeline, *, data: Path, launcher: Sequence[str] = SERVER
+    folder: Path, *held: Pipeline, data: Path, launcher: Sequence[str] = SERVER
 ) -> Iterator[Subject]:
-    """Run ``saleor-segment serve`` with one Pipeline on a journal in ``data``."""
+    """Run ``saleor-segment serve`` with these Pipelines on a journal in ``data``."""
     file, log = folder / "pipelines.yaml", folder / "server.log"
-    file.write_text(yaml.safe_dump({"pipelines": [held.document()]}))
+    file.write_text(yaml.safe_dump({"pipelines": [each.document() for each in held]}))
     arguments = [
         *(*launcher, "serve", "--pipelines", str(file), "--data-dir", str(data)),
         *("--listen", "127.0.0.1:0", "--private-listen", "127.0.0.1:0"),

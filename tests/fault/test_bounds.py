@@ -1,0 +1,71 @@
+"""Bounds: one shop's quota is no other's, and nothing grows with events, uploads or time."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from tests.control_plane.standalone.stand import free_port
+from tests.fault.flow import flow
+from tests.fault.quotas import QUOTA, SICK, hanging, shops
+from tests.signing import Signer
+from tests.system.programs import until
+from tests.system.serving import KEY, Stand
+from tests.twins.segment import SegmentTwin
+
+_LATE = 2.0
+"""Seconds; a delivery that waits for another shop's Segment waits for half a minute."""
+
+
+@pytest.fixture(scope="module")
+def signer() -> Signer:
+    return Signer.new()
+
+
+@pytest.fixture
+async def stand(tmp_path: Path, signer: Signer) -> AsyncIterator[Stand]:
+    async with Stand.up(tmp_path, signer) as stand:
+        yield stand
+
+
+async def test_a_shop_that_has_filled_its_quota_keeps_no_other_from_anything(
+    stand: Stand, signer: Signer
+) -> None:
+    port = free_port()
+    async with shops(stand, signer, port) as side_by_side:
+        async with hanging(port):
+            assert await side_by_side.fill(lambda: side_by_side.order(SICK)) > 20
+            assert set(await side_by_side.serve_the_well(20)) == {200}
+            assert median(side_by_side.seconds) < _LATE
+            assert await side_by_side.order(SICK) == 503
+        kept = (await side_by_side.server.reports())[SICK]["pending"]
+        assert kept == len(side_by_side.orders(SICK))
+        async with SegmentTwin(keys=[KEY], port=port) as well_again:
+            await well_again.inbox.until(kept)
+            await until(lambda: side_by_side.drained(SICK))
+            assert await side_by_side.order(SICK) == 200
+            got = [m["properties"]["order_id"] for m in await well_again.inbox.until(kept + 1)]
+            assert sorted(got) == sorted(side_by_side.orders(SICK))
+
+
+async def test_dead_letters_count_towards_the_quota_of_their_shop_alone(
+    stand: Stand, signer: Signer
+) -> None:
+    async with shops(stand, signer, free_port()) as side_by_side:
+        dead = await side_by_side.fill(side_by_side.unwanted)
+        assert await side_by_side.order(SICK) == 503
+        assert set(await side_by_side.serve_the_well(5)) == {200}
+        report = (await side_by_side.server.reports())[SICK]
+        assert (report["dead"], report["pending"]) == (dead, 0)
+        assert f'stored_bytes{{pipeline="{SICK}"}}' in await side_by_side.server.metrics()
+    journal = stand.folder / "data" / "journal.db"
+    assert journal.stat().st_size < 3 * QUOTA
+
+
+def test_memory_and_files_do_not_grow_with_the_events_that_went_through(tmp_path: Path) -> None:
+    seen = flow(tmp_path, deliveries=300, pipelines=12, warm_up=4)
+    assert (seen.arrived, seen.wrong) == (seen.events, ())
+    assert seen.growth < 3
+    assert seen.most.log < 32
+    assert seen.most.journal < 8
