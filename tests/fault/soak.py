@@ -13,12 +13,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.bench.machine import machine
+from tests.fault import killing
 from tests.fault.parts import Part
 
 PAGE = Path(__file__).parents[2] / "docs" / "soak.md"
 
 
-PARTS: tuple[Part, ...] = ()
+PARTS: tuple[Part, ...] = (
+    Part(
+        "kill -9",
+        "A server is killed 200 times under load; what was acknowledged arrives once, or is a dead"
+        " letter.",
+        killing.soak,
+    ),
+)
 
 
 def select(names: Sequence[str]) -> list[Part]:

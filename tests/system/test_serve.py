@@ -1,8 +1,6 @@
 """``saleor-segment serve`` as a process: Saleor's deliveries in, Segment's messages out."""
 
-import asyncio
 import signal
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -69,32 +67,6 @@ async def test_a_broken_file_changes_nothing_and_is_said_once(stand: Stand, sign
         assert await serving.order(signer) == 200
         await until(lambda: stand.arrived() == stand.acknowledged)
     assert serving.program.text.count("pipelines_unreadable") == 1
-
-
-async def test_kill_9_loses_nothing_that_was_acknowledged(stand: Stand, signer: Signer) -> None:
-    for _ in range(5):
-        async with stand.serving() as serving:
-            posting = [asyncio.create_task(serving.order(signer)) for _ in range(40)]
-            await posting[10]
-            serving.program.process.kill()
-            await asyncio.gather(*posting, return_exceptions=True)
-    async with stand.serving():
-        await until(lambda: stand.arrived() >= stand.acknowledged)
-    assert len(stand.acknowledged) >= 50
-    totals = stand.segment.inbox.totals()
-    assert totals["doubled"] == 0, totals
-
-
-async def test_a_stop_under_load_is_quick_and_loses_nothing(stand: Stand, signer: Signer) -> None:
-    async with stand.serving() as serving:
-        posting = [asyncio.create_task(serving.order(signer)) for _ in range(100)]
-        await posting[10]
-        began = time.monotonic()
-        assert await serving.program.end(signal.SIGTERM) == 0
-        assert time.monotonic() - began < 10
-        await asyncio.gather(*posting, return_exceptions=True)
-    async with stand.serving():
-        await until(lambda: stand.arrived() == stand.acknowledged)
 
 
 async def test_what_segment_refuses_for_good_waits_for_a_new_key(
