@@ -143,6 +143,32 @@ async def test_a_key_that_is_gone_stays_gone_over_a_restart_and_whatever_a_pipel
     assert again.find(source, kid(signer)) is None
 
 
+async def test_a_key_that_no_pipeline_of_the_shop_brings_any_more_is_gone_as_well(
+    keys: KeyStore,
+    source: SaleorSource,
+    shop: Shop,
+    clock: Clock,
+    signer: Signer,
+    stranger: Signer,
+) -> None:
+    old = source.model_copy(update={"jwks": signer.jwks()})
+    new = source.model_copy(update={"jwks": stranger.jwks()})
+    elsewhere = SaleorSource(api_url="https://other.example.com/graphql/", jwks=signer.jwks())
+    keys.seed(old, elsewhere)
+    keys.seed(new, old, elsewhere)
+    clock.now += 601
+    assert keys.find(source, kid(signer)) is not None
+    keys.seed(new, elsewhere)
+    keys.seed(source, elsewhere)  # without keys it says nothing about them
+    clock.now += 600
+    assert keys.find(source, kid(signer)) is not None
+    clock.now += 1
+    assert keys.find(source, kid(signer)) is None
+    assert keys.find(source, kid(stranger)) is not None
+    assert keys.find(elsewhere, kid(signer)) is not None
+    assert shop.asked == 0
+
+
 async def test_a_page_that_is_no_key_set_takes_no_key_away(
     keys: KeyStore, source: SaleorSource, shop: Shop, clock: Clock, signer: Signer
 ) -> None:

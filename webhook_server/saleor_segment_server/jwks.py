@@ -91,11 +91,18 @@ class KeyStore:
         except (OSError, orjson.JSONDecodeError, AttributeError):
             log.warning("kept_keys_unreadable", path=str(self._path))
 
-    def seed(self, source: SaleorSource) -> None:
-        """Take up the keys a Pipeline brings along, until the shop itself has told its keys."""
-        issuer = self._issuer(source.key_set_url)
-        if not issuer.was_read:
-            issuer.keys.update(_usable(source.jwks))
+    def seed(self, *sources: SaleorSource) -> None:
+        """Take up the keys all Pipelines bring along, until the shop itself has told its keys.
+
+        One that no Pipeline of the shop brings any more is gone, as if the shop had said so.
+        """
+        brought: dict[str, dict[str, _Key]] = {}
+        for source in sources:
+            brought.setdefault(source.key_set_url, {}).update(_usable(source.jwks))
+        for url, keys in brought.items():
+            issuer = self._issuer(url)
+            if keys and not issuer.was_read:
+                self._replace(issuer, keys)
 
     def find(self, source: SaleorSource, key_id: str) -> RSAPublicKey | None:
         """Return the key if it is known; what the hot path asks."""
@@ -180,12 +187,18 @@ class KeyStore:
         shown = {key_id: replace(key, confirmed_at=now) for key_id, key in _usable(document)}
         if not shown:  # a page of maintenance, say: no shop has no key
             raise ValueError("it holds no RSA signing key")
+        self._replace(issuer, shown)
+        issuer.was_read = True
+
+    def _replace(self, issuer: _Issuer, shown: dict[str, _Key]) -> None:
+        """Take these for the shop's keys; those it had stay for a while."""
+        now = self._clock()
         for key_id, key in issuer.keys.items():
             if key_id not in shown and not self._is_past(key):
                 shown[key_id] = replace(key, gone_at=now if key.gone_at is None else key.gone_at)
         if shown.keys() != issuer.keys.keys():
             log.info("key_set_changed", url=issuer.url, keys=sorted(shown))
-        issuer.keys, issuer.was_read = dict(islice(shown.items(), _MOST_KEYS)), True
+        issuer.keys = dict(islice(shown.items(), _MOST_KEYS))
 
     async def _keep(self) -> None:
         stored = {

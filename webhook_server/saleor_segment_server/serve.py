@@ -165,8 +165,7 @@ class Server:
         table = Table(tombstones)
 
         def seed() -> None:
-            for pipeline in table.pipelines.values():
-                keys.seed(pipeline.saleor)
+            keys.seed(*(pipeline.saleor for pipeline in table.pipelines.values()))
 
         table.subscribe(seed)
         return table
