@@ -277,7 +277,7 @@ async def test_retry_after_can_be_a_date_of_the_twins_clock(
         assert answer.headers["Date"] == "Thu, 01 Jan 2026 00:00:00 GMT"
 
 
-@pytest.mark.parametrize("kind", ["reset", "truncate"])
+@pytest.mark.parametrize("kind", ["reset", "break", "truncate"])
 @pytest.mark.parametrize("accept", [True, False])
 async def test_a_connection_breaks_before_or_after_the_messages_were_taken(
     twin: SegmentTwin, http: aiohttp.ClientSession, kind: Any, *, accept: bool

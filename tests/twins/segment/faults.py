@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from aiohttp import web
 
-Kind = Literal["answer", "hang", "reset", "truncate", "login"]
+Kind = Literal["answer", "hang", "reset", "break", "truncate", "login"]
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Fault:
     """What happens to the next ``times`` requests."""
 
     kind: Kind = "answer"
-    """``hang`` never answers, ``reset`` sends RST, ``truncate`` stops within the body, ``login``
-    redirects to a page that answers 200."""
+    """``hang`` never answers, ``reset`` sends RST, ``break`` does so within the body, ``truncate``
+    ends there, ``login`` redirects to a page that answers 200."""
     status: int | None = None
     """Status of an ``answer``; ``None`` is the true answer, late where ``delay`` says so."""
     times: int | None = 1
@@ -85,6 +85,9 @@ async def strike(
             return _reset(request)
         case "reset":
             return _reset(request)
+        case "break":
+            await _begin(request)
+            return _reset(request)
         case "truncate":
             return await _truncate(request)
         case "login":
@@ -111,10 +114,15 @@ def _reset(request: web.Request) -> web.StreamResponse:
     return web.Response()
 
 
-async def _truncate(request: web.Request) -> web.StreamResponse:
+async def _begin(request: web.Request) -> web.StreamResponse:
     answer = web.StreamResponse(headers={"Content-Length": "1000"})
     await answer.prepare(request)
     await answer.write(b'{"succ')
+    return answer
+
+
+async def _truncate(request: web.Request) -> web.StreamResponse:
+    answer = await _begin(request)
     if request.transport is not None:
         request.transport.close()
     return answer
