@@ -1,12 +1,18 @@
 """Bounds: one shop's quota is no other's, and nothing grows with events, uploads or time."""
 
+import os
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 
 import pytest
 
+from saleor_segment_server.errors import JournalUnavailable
+from saleor_segment_server.journal import Limits, Outcome, SqliteJournal
 from tests.control_plane.standalone.stand import free_port
+from tests.data_plane.journal.stores import SHOP, SqliteFiles, entry
 from tests.fault.flow import flow
 from tests.fault.quotas import QUOTA, SICK, hanging, shops
 from tests.signing import Signer
@@ -69,3 +75,34 @@ def test_memory_and_files_do_not_grow_with_the_events_that_went_through(tmp_path
     assert seen.growth < 3
     assert seen.most.log < 32
     assert seen.most.journal < 8
+
+
+async def pass_through(journal: SqliteJournal, megabytes: int) -> None:
+    """Accept and settle so much."""
+    for _ in range(megabytes):
+        assert await journal.accept(entry(os.urandom(2**20)))
+        await settle_all(journal)
+
+
+async def settle_all(journal: SqliteJournal) -> None:
+    await journal.settle(SHOP, [Outcome(each.seq) for each in await journal.take(SHOP)])
+
+
+async def test_who_else_reads_the_journal_cannot_make_its_log_eat_the_volume(
+    tmp_path: Path,
+) -> None:
+    files, log = SqliteFiles(tmp_path), tmp_path / "data" / "journal.db-wal"
+    async with files.open(limits=Limits(size=8 * 2**20, ballast=2**20)) as journal:
+        await pass_through(journal, 3)
+        assert log.stat().st_size < 32 * 2**20
+        with closing(sqlite3.connect(files.path)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM event").fetchone()
+            with pytest.raises(JournalUnavailable):
+                await pass_through(journal, 50)
+            assert not journal.healthy
+            await settle_all(journal)
+            assert log.stat().st_size < (8 + 32 + 3) * 2**20
+        await until(lambda: journal.healthy)
+        await pass_through(journal, 2)
+        assert log.stat().st_size < 32 * 2**20

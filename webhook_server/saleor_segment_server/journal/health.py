@@ -83,6 +83,13 @@ class Health:
         if self.failing:
             _log.info("journal_writes_again", path=str(self._path))
         self._failures = 0
+        if not self._room.full and self._room.outgrown:
+            self._room.give_up()
+            _log.error(
+                "journal_log_held",
+                path=str(self._path),
+                remedy="end what else has the journal open, a backup or a shell",
+            )
 
     def failed(self, error: Exception) -> Trouble:
         """Note an error, do what it asks for, and say what it was."""

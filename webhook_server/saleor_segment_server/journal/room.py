@@ -3,6 +3,9 @@
 A full disk also stops settling, and then nothing can be freed: a settled event needs a few pages
 of the log before its body is given back. So some bytes are set aside in a file. When the disk or
 the bound is reached they are given up, accepting stops, and settling goes on.
+
+The log is used again from its start once all of it is in the file, unless somebody else reads the
+journal, a backup or a shell: then it grows for as long as that lasts, so it counts as well.
 """
 
 import os
@@ -15,6 +18,8 @@ from saleor_segment_server.journal.records import Limits
 
 _HOPELESS = 2**20
 """Bytes free below which an I/O error is put down to a full disk."""
+_LOG = 32 * 2**20
+"""Bytes that the log may take beside the file: a large group, and what it keeps from before."""
 _PAGES_GIVEN = 1000
 """Pages given to the disk at a time, at most: settling waits meanwhile."""
 
@@ -69,6 +74,7 @@ class Room:
 
     def __init__(self, db: sqlite3.Connection, path: Path, limits: Limits) -> None:
         self._db = db
+        self._path = path
         self._folder = path.parent
         self._ballast = Ballast(path, limits.ballast)
         self._limits = limits
@@ -85,6 +91,18 @@ class Room:
         self._ballast.give_up()
         self._bound(self._limits.size + self._limits.ballast)
 
+    @property
+    def outgrown(self) -> bool:
+        """Whether file and log together take more than they may, because the log cannot end."""
+        log = self._bytes("-wal")
+        return log > _LOG and log + self._bytes("") > self._limits.size + _LOG
+
+    def _bytes(self, suffix: str) -> int:
+        try:
+            return beside(self._path, suffix).stat().st_size
+        except OSError:  # not there, or the volume fails, which shows elsewhere
+            return 0
+
     def regain(self) -> bool:
         """Go back to accepting if there is room again, in the file and on the disk.
 
@@ -92,14 +110,25 @@ class Room:
         """
         if self._spare() < self._limits.size // 64:
             return False
-        with suppress(sqlite3.OperationalError):  # the disk is full, as is known
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._end_log()
+        if self.outgrown:
+            return False
         if not self._ballast.take_in():
             self._give_pages()
             return False
         self._bound(self._limits.size)
         self.full = False
         return True
+
+    def _end_log(self) -> None:
+        """Bring the log into the file; readers are not waited for: settling would wait too."""
+        patience = self._pragma("busy_timeout")
+        self._db.execute("PRAGMA busy_timeout = 0").fetchall()
+        try:
+            with suppress(sqlite3.OperationalError):  # the disk is full, as is known
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            self._db.execute(f"PRAGMA busy_timeout = {patience}").fetchall()
 
     def _give_pages(self) -> None:
         """Shorten the file; what lies at its end is moved, through the log, to its free pages."""
