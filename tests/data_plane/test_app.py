@@ -1,6 +1,7 @@
 """The listeners: deadlines, caps, and how they close."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,22 +13,53 @@ from tests.data_plane.receiving import Door, body
 from tests.signing import Signer
 
 
-async def test_a_connection_beyond_the_cap_is_closed_and_others_go_on(
+async def test_who_has_waited_longest_makes_room_for_one_more(
     tmp_path: Path, signer: Signer
 ) -> None:
     async with Door(tmp_path, max_connections=3) as door:
         await door.table.replace([])
         held = [await asyncio.open_connection(*door.public.address) for _ in range(3)]
-        for _, writer in held:
+        for reader, writer in held[::-1]:  # the last one to come has waited longest
             writer.write(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
-        for reader, _ in held:
             assert b"404" in await asyncio.wait_for(reader.readline(), 5)
         reader, writer = await asyncio.open_connection(*door.public.address)
-        assert await asyncio.wait_for(reader.read(), 5) == b""
-        for stream in (writer, *(writer for _, writer in held)):
-            stream.close()
-            await stream.wait_closed()
+        writer.write(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"404" in await asyncio.wait_for(reader.readline(), 5)
+        assert b"path_unknown" in await asyncio.wait_for(held[2][0].read(), 5)  # to its end
         assert (await door.get("/healthz"))[0] == 200
+        for stream in (writer, *(writer for _, writer in held)):
+            await closed(stream)
+
+
+async def test_where_all_are_at_work_one_more_is_closed_at_once() -> None:
+    started, proceed = asyncio.Semaphore(0), asyncio.Event()
+
+    async def slow(_: web.BaseRequest) -> web.StreamResponse:
+        started.release()
+        await proceed.wait()
+        return web.Response(text="done")
+
+    listener = Listener(slow, "127.0.0.1:0", setting="--listen", max_connections=2)
+    await listener.open()
+    held = [await asyncio.open_connection(*listener.address) for _ in range(2)]
+    for _, writer in held:
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        await started.acquire()
+    reader, refused = await asyncio.open_connection(*listener.address)
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    proceed.set()
+    for reader, writer in held:
+        assert (await asyncio.wait_for(reader.read(), 5)).endswith(b"done")
+        await closed(writer)
+    await closed(refused)
+    await listener.close(seconds=1)
+
+
+async def closed(writer: asyncio.StreamWriter) -> None:
+    """Close our side, whatever became of the other one."""
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 async def test_a_head_that_never_ends_is_cut_off() -> None:

@@ -18,6 +18,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from saleor_segment_server.addresses import host_and_port, http_url
 from saleor_segment_server.admin import Admin
 from saleor_segment_server.bodies import LARGEST_BODY
+from saleor_segment_server.connections import Connections
 from saleor_segment_server.errors import Rejected, StartError
 from saleor_segment_server.receiver import Receiver
 
@@ -73,7 +74,8 @@ class Listener:
         app: What is served: an application, or one handler for all requests.
         address: ``HOST:PORT``; port 0 takes a free one.
         setting: The flag that names the address, for the error.
-        max_connections: Connections beyond this many are closed at once.
+        max_connections: Beyond this many a new one takes the place of one that waits, or is closed.
+        dropped: Called with the reason when a connection is dropped for another.
         head_seconds: How long the head of a request may take, or a connection idle.
     """
 
@@ -84,6 +86,7 @@ class Listener:
         *,
         setting: str,
         max_connections: int,
+        dropped: Callable[[str], None] = lambda _: None,
         head_seconds: float = _HEAD_SECONDS,
     ) -> None:
         self._host, self._port = host_and_port(address)
@@ -93,7 +96,10 @@ class Listener:
         self._max_connections = max_connections
         self._runner = _runner(
             app,
+            most=max_connections,
+            dropped=dropped,
             access_log=None,
+            auto_decompress=False,  # a megabyte of gzip keeps the event loop busy for seconds
             logger=_logger(),
             keepalive_timeout=head_seconds,
             lingering_time=_LINGERING_SECONDS,
@@ -141,15 +147,24 @@ class Listener:
 
     def _protocol(self) -> asyncio.Protocol:
         server = self._runner.server
-        if server is None or len(server.connections) >= self._max_connections:
+        if server is None or not self._admits(server):
             return _Refusal()
         return server()
 
+    def _admits(self, server: web.Server) -> bool:
+        if isinstance(server, Connections):
+            return server.admit()
+        return len(server.connections) < self._max_connections
 
-def _runner(app: web.Application | _Handler, **options: Any) -> web.BaseRunner:
-    if isinstance(app, web.Application):
+
+def _runner(
+    app: web.Application | _Handler, *, most: int, dropped: Callable[[str], None], **options: Any
+) -> web.BaseRunner:
+    if isinstance(app, web.Application):  # private: no stranger gets so far
         return web.AppRunner(app, **options)
-    return web.ServerRunner(web.Server(app, request_factory=_request, **options))
+    return web.ServerRunner(
+        Connections(app, most=most, dropped=dropped, request_factory=_request, **options)
+    )
 
 
 def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:

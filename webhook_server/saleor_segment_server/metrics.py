@@ -34,6 +34,11 @@ class Metrics:
             "Events delivered over 24 h after an attempt without a clear answer: maybe doubled",
             "pipeline",
         )
+        self._dropped = self._counter(
+            "connections_dropped",
+            "Connections of senders that waited, closed to make room for others, by what was full",
+            "reason",
+        )
         self._lag = Histogram(
             f"{_PREFIX}_delivery_seconds",
             "From the receipt of a delivery to Segment's acknowledgement",
@@ -66,6 +71,10 @@ class Metrics:
     def buried(self, pipeline: str, reason: str, count: int = 1) -> None:
         """Count events that became dead letters; ``reason`` is a short constant."""
         self._buried.labels(pipeline, reason).inc(count)
+
+    def dropped(self, reason: str) -> None:
+        """Count a connection that was closed for another; ``reason`` is a short constant."""
+        self._dropped.labels(reason).inc()
 
     def delivered(self, pipeline: str, seconds: float) -> None:
         """Observe the time from receipt to acknowledgement."""

@@ -14,6 +14,7 @@ import structlog
 
 from saleor_segment_server.admin import Admin
 from saleor_segment_server.app import Listener, private_app, public_app
+from saleor_segment_server.descriptors import allowed
 from saleor_segment_server.errors import JournalUnavailable
 from saleor_segment_server.forwarder import Forwarder
 from saleor_segment_server.journal import Limits, SqliteJournal
@@ -195,7 +196,8 @@ class Server:
             public_app(self._receiver),
             settings.listen,
             setting="--listen",
-            max_connections=settings.max_connections,
+            max_connections=allowed(settings.max_connections),
+            dropped=metrics.dropped,
         )
         await self._public.open()
         stack.push_async_callback(self._public.close, seconds=_CLOSING_SECONDS)

@@ -102,7 +102,7 @@ class ReceivingSettings(CommonSettings):
     internal_token_file: Path | None = None
     """File with the bearer token of the private API; without one it is open on loopback only."""
     max_connections: Annotated[int, Field(ge=1)] = 2048
-    """Open connections on the public port; more are refused at once."""
+    """Open connections on the public port; beyond it who waited longest makes room."""
     body_memory: Size = 64 * 2**20
     """Bytes that large bodies may take in memory together, the first 64 KiB of each not counted;
     a body beyond it is answered 503, which Saleor tries again."""
