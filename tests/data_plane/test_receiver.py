@@ -1,6 +1,7 @@
 """Every row of the table of answers, over real sockets with real keys."""
 
 import asyncio
+import gzip
 import json
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -307,12 +308,21 @@ async def test_other_content_types_are_refused(door: Door, signer: Signer) -> No
     assert refused == (415, "not_json")
 
 
+async def test_a_compressed_body_is_refused_and_not_unpacked(door: Door, signer: Signer) -> None:
+    data = gzip.compress(body())
+    refused = await door.post(data, signer.sign(data), Content_Encoding="gzip")
+    assert refused == (415, "encoded")
+
+
 async def test_a_body_that_is_not_what_its_headers_say_is_malformed(
     door: Door, signer: Signer
 ) -> None:
-    data = body()
-    status, _ = await door.post(data, signer.sign(data), Content_Encoding="gzip")
-    assert status == 400
+    reader, writer = await asyncio.open_connection(*door.public.address)
+    chunked = head(signer.sign(b"{")).replace(b"Content-Length: 100", b"Transfer-Encoding: chunked")
+    writer.write(chunked)
+    writer.write(b"1\r\n{\r\nno-number\r\n")
+    assert b"400" in await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ class TooLarge(Rejected):
 
 
 class NotJson(Rejected):
-    """Raised when the content type is not JSON."""
+    """Raised when the body is not said to be plain JSON."""
 
     status = 415
 

@@ -218,6 +218,8 @@ def _signature(request: web.BaseRequest) -> str:
     """Return the one ``Saleor-Signature`` of a JSON request."""
     if request.content_type != "application/json":
         raise NotJson("not_json", "the content type must be application/json")
+    if "Content-Encoding" in request.headers:  # what is signed is the body as it is
+        raise NotJson("encoded", "the body must be sent as it is, without a Content-Encoding")
     signatures = request.headers.getall("Saleor-Signature", ())
     if len(signatures) != 1:
         problem = "missing" if not signatures else "given more than once"
