@@ -5,6 +5,7 @@ signed once and goes to each of them, where it is another event. So a million ev
 thousand signatures.
 """
 
+import asyncio
 import contextlib
 import threading
 import time
@@ -22,10 +23,13 @@ from tests.bench.deliveries import Signed, request, sign
 from tests.bench.load import drive
 from tests.bench.processes import CORE_OF_LOAD, pinned, resident
 from tests.bench.subjects import APP_ID, Subject, ask, pipeline, segment, server
+from tests.fault.parts import Verdict
 from tests.signing import Signer
 
 GROWTH = 5.0
 """MB by which memory may exceed what it was: leaks show with the number of events, not by this."""
+LOG = 32.0
+"""MB that the log may take."""
 _CONNECTIONS = 32
 _PATIENCE = 120.0
 """Seconds without progress until it is given up."""
@@ -41,6 +45,15 @@ class Look:
     """MB of the database file."""
     log: float
     """MB of its write-ahead log."""
+
+    @classmethod
+    def most(cls, looks: Sequence["Look"]) -> "Look":
+        """Return the most of each."""
+        return cls(
+            max(look.resident for look in looks),
+            max(look.journal for look in looks),
+            max(look.log for look in looks),
+        )
 
 
 @dataclass
@@ -68,10 +81,10 @@ class Watch:
                 self.looks.append(look(self.pid, self.data))
 
 
-def look(pid: int, data: Path) -> Look:
-    """Look once."""
-    journal, log = data / "journal.db", data / "journal.db-wal"
-    return Look(resident(pid) / 1e6, _megabytes(journal), _megabytes(log))
+def look(pid: int | None, data: Path) -> Look:
+    """Look once; without a process, at the files alone."""
+    memory = 0.0 if pid is None else resident(pid) / 1e6
+    return Look(memory, _megabytes(data / "journal.db"), _megabytes(data / "journal.db-wal"))
 
 
 def _megabytes(file: Path) -> float:
@@ -103,19 +116,18 @@ class Flow:
     @property
     def most(self) -> Look:
         """The most of each."""
-        return Look(
-            max(look.resident for look in self.looks),
-            max(look.journal for look in self.looks),
-            max(look.log for look in self.looks),
-        )
+        return Look.most(self.looks)
 
     @property
     def held(self) -> bool:
-        """Whether all arrived once and memory stayed flat."""
-        return not self.wrong and self.arrived == self.events and self.growth <= GROWTH
+        """Whether all arrived once, and memory and log stayed flat."""
+        whole = not self.wrong and self.arrived == self.events
+        return whole and self.growth <= GROWTH and self.most.log <= LOG
 
 
-def flow(folder: Path, *, deliveries: int, pipelines: int, warm_up: int = 0) -> Flow:
+def flow(
+    folder: Path, *, deliveries: int, pipelines: int, warm_up: int = 0, every: float = 0.05
+) -> Flow:
     """Bring deliveries to as many Pipelines, one after the other, and watch from the first on.
 
     Args:
@@ -123,6 +135,7 @@ def flow(folder: Path, *, deliveries: int, pipelines: int, warm_up: int = 0) -> 
         deliveries: Distinct ones.
         pipelines: Each gets them all.
         warm_up: So many Pipelines more get them before, unwatched.
+        every: Seconds between two looks.
     """
     signer = Signer.new()
     signed = sign(signer, deliveries, issued_at=datetime.now(UTC).isoformat(), app_id=APP_ID)
@@ -132,7 +145,7 @@ def flow(folder: Path, *, deliveries: int, pipelines: int, warm_up: int = 0) -> 
         with server(folder, *held, data=data) as subject:
             _deliver(subject, signed, held[:warm_up])
             began = time.monotonic()
-            with Watch(subject.pid, data, every=0.05) as watch:
+            with Watch(subject.pid, data, every=every) as watch:
                 _deliver(subject, signed, held[warm_up:])
             seconds = time.monotonic() - began
             arrived, wrong = account(twin, subject)
@@ -184,3 +197,24 @@ def account(twin: Subject, subject: Subject) -> tuple[int, tuple[str, ...]]:
     found = {name: totals[name] for name in ("doubled", "deduplicated", "dropped")}
     found["dead"] = sum(report["dead"] for report in reports(subject))
     return totals["arrived"], tuple(f"{name}: {what}" for name, what in found.items() if what)
+
+
+def memory(looks: Sequence[Look]) -> str:
+    """Return the figure of a soak."""
+    grown = growth([each.resident for each in looks])
+    most = Look.most(looks).resident
+    return f"memory: {most:.0f} MB at most, {grown:+.1f} MB from the second quarter to the last"
+
+
+async def soak(folder: Path) -> Verdict:
+    """Bring a million through."""
+    seen = await asyncio.to_thread(flow, folder, deliveries=25_000, pipelines=40, every=0.25)
+    kept = seen.looks[-1].journal * 1e6 / seen.events
+    figures = (
+        f"{seen.events:,} were accepted, {seen.arrived:,} arrived",
+        *seen.wrong,
+        f"{seen.events / seen.seconds:,.0f}/s from delivery to Segment",
+        memory(seen.looks),
+        f"journal: {seen.most.log:.0f} MB of log at most, {kept:.0f} bytes kept of each event",
+    )
+    return Verdict(seen.held, figures)

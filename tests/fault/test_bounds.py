@@ -13,12 +13,16 @@ from saleor_segment_server.errors import JournalUnavailable
 from saleor_segment_server.journal import Limits, Outcome, SqliteJournal
 from tests.control_plane.standalone.stand import free_port
 from tests.data_plane.journal.stores import SHOP, SqliteFiles, entry
+from tests.fault.backlogs import backlog
 from tests.fault.flow import flow
+from tests.fault.idling import idle
 from tests.fault.quotas import QUOTA, SICK, hanging, shops
 from tests.signing import Signer
 from tests.system.programs import until
 from tests.system.serving import KEY, Stand
 from tests.twins.segment import SegmentTwin
+
+pytestmark = pytest.mark.timeout(300)  # much to do for a machine that has much else to do
 
 _LATE = 2.0
 """Seconds; a delivery that waits for another shop's Segment waits for half a minute."""
@@ -77,6 +81,12 @@ def test_memory_and_files_do_not_grow_with_the_events_that_went_through(tmp_path
     assert seen.most.journal < 8
 
 
+def test_a_backlog_is_drained_in_little_memory_and_its_room_is_used_again(tmp_path: Path) -> None:
+    seen = backlog(tmp_path, events=5_000)
+    assert (seen.arrived, seen.wrong) == (seen.events, ())
+    assert seen.bounded
+
+
 async def pass_through(journal: SqliteJournal, megabytes: int) -> None:
     """Accept and settle so much."""
     for _ in range(megabytes):
@@ -106,3 +116,10 @@ async def test_who_else_reads_the_journal_cannot_make_its_log_eat_the_volume(
         await until(lambda: journal.healthy)
         await pass_through(journal, 2)
         assert log.stat().st_size < 32 * 2**20
+
+
+async def test_idle_hours_leave_no_task_file_thread_or_memory_behind(tmp_path: Path) -> None:
+    seen = await idle(tmp_path, hours=0.1, resync=20)
+    assert seen.leaked == {}
+    assert seen.heap_growth < 2**18, seen.grown
+    assert seen.marks[-1].orders == len(seen.marks)
