@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.signing import Signer
 from tests.system.serving import Serving, Stand, document
-from tests.twins.segment import Fault
+from tests.twins.segment import Fault, SegmentTwin
 
 
 @dataclass
@@ -41,15 +41,10 @@ class Owner:
         segment = {"endpoint": endpoint, "writeKey": self.key}
         return document(self.stand, id=self.id, segment=segment)
 
-    def strike(self, fault: Fault, *, containing: str = "") -> None:
-        """Have a fault happen to its requests alone, all or those that hold a text besides."""
+    def strike(self, fault: Fault, *, containing: str = "", at: SegmentTwin | None = None) -> None:
+        """Have a fault happen to its requests alone, or to those that hold a text of its own."""
         fault = replace(fault, containing=containing or self.key)
-        self.stand.segment.faults.add(fault)
-
-    def heal(self) -> None:
-        """Take its faults away."""
-        faults = self.stand.segment.faults.waiting
-        faults[:] = [fault for fault in faults if fault.containing != self.key]
+        (at or self.stand.segment).faults.add(fault)
 
     def new_key(self) -> None:
         """Have another write key, which Segment knows; the file is still to be written."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.bench.machine import machine
-from tests.fault import killing
+from tests.fault import backlogs, flooding, flow, idling, killing, neighbours
 from tests.fault.parts import Part
 
 PAGE = Path(__file__).parents[2] / "docs" / "soak.md"
@@ -25,6 +25,37 @@ PARTS: tuple[Part, ...] = (
         "A server is killed 200 times under load; what was acknowledged arrives once, or is a dead"
         " letter.",
         killing.soak,
+    ),
+    Part(
+        "A flood of unknown keys",
+        "100,000 deliveries under keys that nobody has, over 256 connections: the shop is asked at"
+        " most every 5 s, genuine deliveries are accepted meanwhile, memory does not grow.",
+        flooding.soak,
+    ),
+    Part(
+        "Neighbours",
+        "While other shops have trouble with Segment, of each kind, one shop's orders arrive within"
+        " a second, 19 of 20 of them, from delivery to Segment: 200 orders beside each trouble.",
+        neighbours.soak,
+    ),
+    Part(
+        "Memory",
+        "1,000,000 deliveries go through a server, to 40 Pipelines: each arrives once, memory is at"
+        " the end what it was after 250,000 (5 MB), and the log stays below 32 MB.",
+        flow.soak,
+    ),
+    Part(
+        "Backlog",
+        "1,000,000 events wait when a server starts: each arrives once, memory is flat meanwhile"
+        " (5 MB), and what comes next uses the file's room again.",
+        backlogs.soak,
+    ),
+    Part(
+        "Idle",
+        "Operator and server, in one process, live through 24 hours by a clock that hurries, with"
+        " probes each 10 s, scrapes each 30 s, strangers each minute, a pass each 5 min and an"
+        " order an hour: no more tasks, files, threads or memory than at first.",
+        idling.soak,
     ),
 )
 

@@ -103,9 +103,13 @@ class Inbox:
 
     async def until(self, count: int, *, seconds: float = 10) -> list[dict[str, Any]]:
         """Wait until so many messages have arrived and return all that have."""
+        await self.holds(count, seconds=seconds)
+        return list(self.messages())
+
+    async def holds(self, count: int, *, seconds: float = 10) -> None:
+        """Wait until so many messages have arrived."""
         async with asyncio.timeout(seconds), self._changed:
             await self._changed.wait_for(lambda: len(self._arrived) >= count)
-        return list(self.messages())
 
     def messages(self, after: int = 0, limit: int | None = None) -> Iterator[dict[str, Any]]:
         """Yield messages from the ``after``-th on, clock-corrected."""
