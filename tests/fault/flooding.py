@@ -11,8 +11,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.data_plane.receiving import PIPELINE_ID
-from tests.fault.saleor import order
+from tests.fault.parts import Verdict
+from tests.fault.saleor import order, standing
 from tests.signing import Signer, b64
+from tests.system.programs import until
 from tests.system.serving import Serving
 
 _PAUSE = 5.0
@@ -21,6 +23,7 @@ _WARM = 640
 _LONG_KEY_ID = 2_500
 """Characters: a header may have 4,096, and who floods sends what costs most."""
 _CALM = 100
+_MOST_GROWN = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,22 @@ class Flooded:
     def asked_at_most(self) -> int:
         """How often it may have been: once, and once in 5 s."""
         return 2 + int(self.seconds / _PAUSE)
+
+    def figures(self, acknowledged: int) -> tuple[str, ...]:
+        """Say it in lines."""
+        calm, busy = (
+            f"median {1e3 * median:.1f} ms, p99 {1e3 * rare:.1f} ms, at most {1e3 * most:.1f} ms"
+            for median, rare, most in (self.before, self.during)
+        )
+        answers = ", ".join(f"{n:,} answered {status}" for status, n in self.answers.items())
+        return (
+            f"{self.seconds:.0f} s of deliveries under key ids of 2,500 characters: {answers}",
+            f"the shop was asked for its keys {self.asked} times",
+            f"{acknowledged:,} genuine deliveries arrived, {self.genuine_refused} were refused",
+            f"their answers before the flood: {calm}",
+            f"their answers within it, sent by the same process: {busy}",
+            f"the server's memory grew by {self.grown / 2**20:.1f} MiB",
+        )
 
 
 async def flood(serving: Serving, signer: Signer, *, deliveries: int, connections: int) -> Flooded:
@@ -71,6 +90,17 @@ async def flood(serving: Serving, signer: Signer, *, deliveries: int, connection
         seconds=time.monotonic() - began,
         grown=_memory(serving) - held,
     )
+
+
+async def soak(folder: Path) -> Verdict:
+    """The long form."""
+    signer = Signer.new()
+    async with standing(folder, signer) as stand, stand.serving() as serving:
+        found = await flood(serving, signer, deliveries=100_000, connections=256)
+        await until(lambda: stand.arrived() == stand.acknowledged, seconds=60)
+    few = found.asked <= found.asked_at_most
+    held = found.answers == {503: 100_000} and not found.genuine_refused and few
+    return Verdict(held and found.grown < _MOST_GROWN, found.figures(len(stand.acknowledged)))
 
 
 class Genuine:

@@ -107,7 +107,7 @@ async def test_what_is_genuine_but_not_wanted_is_acknowledged_kept_and_never_sen
 async def test_deliveries_of_a_foreign_app_and_of_a_shop_with_another_name_are_announced(
     tmp_path: Path,
 ) -> None:
-    async with standalone.standing(tmp_path) as stand:
+    async with standalone.standing(tmp_path, least_timeout=10.0) as stand:
         stand.spec["saleor"]["publicUrl"] = stand.saleor.origin
         stand.save()
         run = ("run", "-f", stand.file, "--data-dir", tmp_path / "data", "--resync", "1s")

@@ -25,7 +25,7 @@ PAUSE = 5.0
 
 @pytest.fixture
 async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
-    async with standing(tmp_path) as stand:
+    async with standing(tmp_path, least_timeout=10.0) as stand:
         yield stand
 
 
