@@ -22,6 +22,8 @@ _LOG = 32 * 2**20
 """Bytes that the log may take beside the file: a large group, and what it keeps from before."""
 _PAGES_GIVEN = 1000
 """Pages given to the disk at a time, at most: settling waits meanwhile."""
+_LOG_PAGES = range(64, 1000)
+"""Pages in the log at which SQLite brings it into the file: fewest and most."""
 
 
 def disk_is_full(folder: Path) -> bool:
@@ -81,6 +83,10 @@ class Room:
         self._page = self._pragma("page_size")
         self.full = False
         """Whether accepting must stop; read by any thread."""
+        # What is in the log must fit into the file with the ballast's bytes, or it never ends.
+        fitting = limits.ballast // (2 * self._page)
+        self._log_pages = min(max(fitting, _LOG_PAGES.start), _LOG_PAGES.stop)
+        self._end_logs_at(self._log_pages)
         self._bound(limits.size)
         if not self._ballast.take_in():
             self.give_up()
@@ -88,6 +94,7 @@ class Room:
     def give_up(self) -> None:
         """Turn to settling only: the ballast's bytes go to the disk and to the file's bound."""
         self.full = True
+        self._end_logs_at(0)  # for that takes room, see there
         self._ballast.give_up()
         self._bound(self._limits.size + self._limits.ballast)
 
@@ -114,14 +121,21 @@ class Room:
         if self.outgrown:
             return False
         if not self._ballast.take_in():
-            self._give_pages()
+            if self._log_fits:  # else what it writes would take the last bytes as well
+                self._give_pages()
             return False
         self._bound(self._limits.size)
+        self._end_logs_at(self._log_pages)
         self.full = False
         return True
 
     def _end_log(self) -> None:
-        """Bring the log into the file; readers are not waited for: settling would wait too."""
+        """Bring the log into the file; readers are not waited for: settling would wait too.
+
+        Only where all of it fits: a part would take the last bytes, free none, and settling end.
+        """
+        if not self._log_fits:
+            return
         patience = self._pragma("busy_timeout")
         self._db.execute("PRAGMA busy_timeout = 0").fetchall()
         try:
@@ -130,11 +144,22 @@ class Room:
         finally:
             self._db.execute(f"PRAGMA busy_timeout = {patience}").fetchall()
 
+    @property
+    def _log_fits(self) -> bool:
+        """Whether the disk has room for all by which the log makes the file grow."""
+        growth = self._pragma("page_count") * self._page - self._bytes("")
+        return growth <= _free(self._folder)
+
+    def _end_logs_at(self, pages: int) -> None:
+        """Have SQLite bring the log into the file at so many pages; 0: it does not by itself."""
+        self._db.execute(f"PRAGMA wal_autocheckpoint = {pages}").fetchall()
+
     def _give_pages(self) -> None:
         """Shorten the file; what lies at its end is moved, through the log, to its free pages."""
         pages = min(_PAGES_GIVEN, _free(self._folder) // (2 * self._page))
         with suppress(sqlite3.OperationalError):
-            self._db.execute(f"PRAGMA incremental_vacuum({max(pages, 1)})").fetchall()
+            # As a script: "execute" would end after the first page, since it returns no columns.
+            self._db.executescript(f"PRAGMA incremental_vacuum({max(pages, 1)})")
 
     def _spare(self) -> int:
         """Return the bytes that may still be written: free pages and what the bound allows."""
