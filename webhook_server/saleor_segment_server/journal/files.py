@@ -15,6 +15,7 @@ from pathlib import Path
 from saleor_segment_server.errors import StartError
 
 _SIBLINGS = ("", "-wal", "-shm")  # SQLite finds them by the database's name
+_CHUNK = 2**20
 
 
 @contextmanager
@@ -77,6 +78,18 @@ def is_suspect(path: Path) -> bool:
 def acquit(path: Path) -> None:
     """Take the mark away."""
     beside(path, ".suspect").unlink(missing_ok=True)
+
+
+def read_error(path: Path) -> OSError | None:
+    """Return what plain reading of the journal raises: then the disk fails, whatever it holds."""
+    try:
+        for suffix in ("", "-wal"):
+            with suppress(FileNotFoundError), beside(path, suffix).open("rb", buffering=0) as file:
+                while file.read(_CHUNK):
+                    pass
+    except OSError as error:
+        return error
+    return None
 
 
 def set_aside(path: Path, *, now: float, damage: str) -> StartError:

@@ -2,7 +2,8 @@
 
 * full: accepting stops, settling goes on with the ballast's bytes, until there is room again;
 * failing: after some groups in a row the journal is unhealthy, and is probed until it is not;
-* corrupt: nothing is done any more, and the next start reads every page.
+* corrupt: nothing is done any more, and the next start reads every page. SQLite calls corrupt also
+  what the disk does not give to read, so it is looked at twice: that is failing.
 """
 
 import errno
@@ -13,8 +14,9 @@ from pathlib import Path
 import structlog
 
 from saleor_segment_server.errors import JournalUnavailable
-from saleor_segment_server.journal.files import mark_suspect
+from saleor_segment_server.journal.files import mark_suspect, read_error
 from saleor_segment_server.journal.room import Room, disk_is_full
+from saleor_segment_server.journal.schema import damage
 
 _log = structlog.get_logger(__name__)
 
@@ -56,7 +58,8 @@ _MESSAGES = {
 class Health:
     """Keeps account of errors. Used by the writer's thread; ``good`` is read by any."""
 
-    def __init__(self, path: Path, room: Room) -> None:
+    def __init__(self, db: sqlite3.Connection, path: Path, room: Room) -> None:
+        self._db = db
         self._path = path
         self._room = room
         self._failures = 0
@@ -94,6 +97,8 @@ class Health:
     def failed(self, error: Exception) -> Trouble:
         """Note an error, do what it asks for, and say what it was."""
         trouble = Trouble.of(error, self._path.parent)
+        if trouble is Trouble.CORRUPT and not self._is_damaged():
+            trouble = Trouble.FAILING
         if trouble is Trouble.CORRUPT:
             self._condemn(error)
         elif trouble is Trouble.FULL and not self._room.full:
@@ -116,6 +121,15 @@ class Health:
         """Go back to accepting where there is room again."""
         if self._room.full and self._room.regain():
             _log.info("journal_has_room_again", path=str(self._path))
+
+    def _is_damaged(self) -> bool:
+        """Look again: SQLite calls damaged also what the disk fails to read, for a moment even."""
+        if read_error(self._path):
+            return False
+        try:
+            return damage(self._db) is not None
+        except sqlite3.Error:
+            return True
 
     def _condemn(self, error: Exception) -> None:
         self.corrupt = True

@@ -12,6 +12,7 @@ from saleor_segment_server.journal.files import (
     acquit,
     is_suspect,
     locked,
+    read_error,
     refuse_loss,
     set_aside,
 )
@@ -58,7 +59,7 @@ def _assemble(path: Path, limits: Limits) -> tuple[Store, sqlite3.Connection]:
     db = open_database(path, suspect=is_suspect(path))
     try:
         room = Room(db, path, limits)
-        health = Health(path, room)
+        health = Health(db, path, room)
         store = Store(db, tallies=Tallies(db), room=room, health=health, quota=limits.quota)
         acquit(path)
     except BaseException:
@@ -70,6 +71,8 @@ def _assemble(path: Path, limits: Limits) -> tuple[Store, sqlite3.Connection]:
 
 def _start_error(path: Path, error: Exception, clock: Callable[[], float]) -> StartError:
     trouble = Trouble.of(error, path.parent)
+    if trouble is Trouble.CORRUPT and (failure := read_error(path)):
+        trouble, error = Trouble.FAILING, failure  # SQLite calls damaged what it cannot read
     if trouble is Trouble.CORRUPT:
         refusal = set_aside(path, now=clock(), damage=str(error))
         _log.error("journal_corrupt", path=str(path), error=str(error))

@@ -155,8 +155,8 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _check(db: sqlite3.Connection, path: Path, *, suspect: bool) -> None:
-    if suspect and (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-        raise _damaged(" ".join(found.split()))
+    if suspect and (found := damage(db)):
+        raise _damaged(found)
     if not path.stat().st_size:  # ours never is: it was cut off
         raise _damaged("the file is empty")
     if _pragma(db, "application_id") != APPLICATION_ID:
@@ -169,6 +169,12 @@ def _check(db: sqlite3.Connection, path: Path, *, suspect: bool) -> None:
             f"{path} has schema {version} of a newer release, this one knows {VERSION}: "
             "start that release or a later one"
         )
+
+
+def damage(db: sqlite3.Connection) -> str | None:
+    """Read every page and return what is wrong with the first that is damaged, if any."""
+    found: str = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    return None if found == "ok" else " ".join(found.split())
 
 
 def _damaged(what: str) -> sqlite3.DatabaseError:

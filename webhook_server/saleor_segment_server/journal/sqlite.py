@@ -69,8 +69,8 @@ class SqliteJournal:
 
     @property
     def alive(self) -> bool:
-        """Whether its thread runs; one that has ended comes back with the process only."""
-        return self._writer.alive
+        """Whether its thread runs and nothing is damaged: else only the next start may help."""
+        return self._writer.alive and not (self._store and self._store.health.corrupt)
 
     @property
     def healthy(self) -> bool:
