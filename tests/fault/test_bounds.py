@@ -11,15 +11,18 @@ import pytest
 
 from saleor_segment_server.errors import JournalUnavailable
 from saleor_segment_server.journal import Limits, Outcome, SqliteJournal
+from tests.bench.processes import resident
 from tests.control_plane.standalone.stand import free_port
 from tests.data_plane.journal.stores import SHOP, SqliteFiles, entry
+from tests.data_plane.receiving import PIPELINE_ID
 from tests.fault.backlogs import backlog
 from tests.fault.flow import flow
 from tests.fault.idling import idle
 from tests.fault.quotas import QUOTA, SICK, hanging, shops
+from tests.fault.uploads import upload
 from tests.signing import Signer
 from tests.system.programs import until
-from tests.system.serving import KEY, Stand
+from tests.system.serving import KEY, Serving, Stand
 from tests.twins.segment import SegmentTwin
 
 pytestmark = pytest.mark.timeout(300)  # much to do for a machine that has much else to do
@@ -71,6 +74,26 @@ async def test_dead_letters_count_towards_the_quota_of_their_shop_alone(
         assert f'stored_bytes{{pipeline="{SICK}"}}' in await side_by_side.server.metrics()
     journal = stand.folder / "data" / "journal.db"
     assert journal.stat().st_size < 3 * QUOTA
+
+
+async def test_large_uploads_together_take_no_more_memory_than_is_set(
+    stand: Stand, signer: Signer
+) -> None:
+    async with stand.serving("--body-memory", "16Mi") as server:
+        assert await server.order(signer) == 200
+        before = resident(server.program.process.pid)
+        uploads = await upload(server, signer, count=40, size=4 * 2**20)
+        assert await server.order(signer, padding=50_000) == 200
+        assert resident(server.program.process.pid) - before < 80 * 2**20
+        assert f'outcome="bodies_full",pipeline="{PIPELINE_ID}"' in await server.metrics()
+        for each in uploads:
+            each.end()
+        await until(lambda: taken(server, signer), seconds=30)
+
+
+async def taken(server: Serving, signer: Signer) -> bool:
+    """Tell whether a body that is counted is taken."""
+    return await server.order(signer, padding=500_000) == 200
 
 
 def test_memory_and_files_do_not_grow_with_the_events_that_went_through(tmp_path: Path) -> None:
