@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.bench.machine import machine
-from tests.fault import backlogs, flooding, flow, idling, killing, neighbours
+from tests.fault import backlogs, flooding, flow, fuzzing, idling, killing, neighbours
 from tests.fault.parts import Part
 
 PAGE = Path(__file__).parents[2] / "docs" / "soak.md"
@@ -31,6 +31,12 @@ PARTS: tuple[Part, ...] = (
         "100,000 deliveries under keys that nobody has, over 256 connections: the shop is asked at"
         " most every 5 s, genuine deliveries are accepted meanwhile, memory does not grow.",
         flooding.soak,
+    ),
+    Part(
+        "Fuzz",
+        "100,000 forged and mangled deliveries, made of captured ones: none is accepted, each is"
+        " refused with a documented answer, the log tells of no trouble.",
+        fuzzing.soak,
     ),
     Part(
         "Neighbours",
