@@ -36,6 +36,7 @@ class Item:
     """A pending event and what is sent of it."""
 
     pending: Pending
+    """Without its body: of each shop that waits for Segment, two windows are in memory."""
     messages: range
     """The places of its messages in the window; empty: nothing is sent."""
     changes: tuple[LedgerChange, ...] = ()
@@ -88,8 +89,9 @@ class Window:
 
     def add(self, pending: Pending, decoded: Decoded | str) -> None:
         """Map one more event, or take over why it could not be decoded."""
+        kept = _without_body(pending)
         if isinstance(decoded, str):
-            self.items.append(Item(pending, self._places(0), unmappable=decoded))
+            self.items.append(Item(kept, self._places(0), unmappable=decoded))
             return
         parsed, keys = decoded
         order = user = None
@@ -99,7 +101,7 @@ class Window:
             mapped = map_event(parsed, self.pipeline, order, user=user)
         except Exception as error:  # noqa: BLE001 - a mistake in the mapping buries one event, not the shop
             why = reason(error, pending.body)
-            self.items.append(Item(pending, self._places(0), unmappable=why))
+            self.items.append(Item(kept, self._places(0), unmappable=why))
             return
         changes: tuple[LedgerChange, ...] = ()
         if keys is not NO_KEYS:
@@ -107,7 +109,7 @@ class Window:
                 *self._change(keys.order, order, mapped.ledger),
                 *self._change(keys.user, user, mapped.user),
             )
-        self.items.append(Item(pending, self._places(len(mapped.messages)), changes))
+        self.items.append(Item(kept, self._places(len(mapped.messages)), changes))
         self.messages += mapped.messages
 
     def _row(self, key: str | None) -> LedgerRow | None:
@@ -161,6 +163,10 @@ class Window:
         if self._refused and why is None:
             why = next((self._refused[at] for at in item.messages if at in self._refused), None)
         return Ended(item, why, self._first_try(item.pending))
+
+
+def _without_body(pending: Pending) -> Pending:
+    return Pending(pending.seq, pending.event, b"", pending.received_at, pending.first_try)
 
 
 def reason(error: Exception, body: bytes) -> str:
