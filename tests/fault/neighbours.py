@@ -21,7 +21,7 @@ from tests.system.serving import Serving, Stand
 from tests.twins.segment import Fault, SegmentTwin
 
 USUAL, MOST = 1.0, 5.0
-"""Seconds that 19 of 20 orders may take, and all: also where the tests have half a core."""
+"""Seconds that 19 of 20 orders may take once a trouble has begun for all, and that any may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,8 @@ class Took:
     """Seconds from before a delivery until Segment had it, of some orders."""
 
     seconds: tuple[float, ...]
+    beginning: tuple[float, ...] = ()
+    """Of those while the trouble had not begun for all."""
 
     def percentile(self, percent: int) -> float:
         """Return what so many of a hundred did not exceed."""
@@ -65,11 +67,14 @@ class Took:
     @property
     def delayed(self) -> bool:
         """Whether they took longer than a busy machine explains."""
-        return self.percentile(95) > USUAL or max(self.seconds) > MOST
+        return self.percentile(95) > USUAL or max(self.seconds + self.beginning) > MOST
 
     def __str__(self) -> str:
         shown = [f"p{each} {self.percentile(each) * 1000:.0f} ms" for each in (50, 95, 99)]
-        return ", ".join([*shown, f"most {max(self.seconds) * 1000:.0f} ms"])
+        shown.append(f"most {max(self.seconds) * 1000:.0f} ms")
+        if self.beginning:
+            shown.append(f"most as it began {max(self.beginning) * 1000:.0f} ms")
+        return ", ".join(shown)
 
 
 class Street:
@@ -106,8 +111,10 @@ class Street:
         self, them: Sequence[Owner], segment: SegmentTwin, serving: Serving, signer: Signer
     ) -> None:
         before = segment.asked
-        for owner in them:
-            await owner.order(serving, signer)
+        for first in range(0, len(them), 10):
+            await asyncio.gather(
+                *[owner.order(serving, signer) for owner in them[first : first + 10]]
+            )
         await until(lambda: segment.asked - before >= len(them), seconds=60)
 
     async def measure(
@@ -120,13 +127,13 @@ class Street:
     ) -> Took:
         """Deliver orders of the shop one after the other, each once the one before has arrived.
 
-        They are as many as told, and those while the trouble has not ``begun`` for all.
+        They are as many as told, after those while the trouble has not ``begun`` for all.
         """
-        seconds: list[float] = []
+        beginning: list[float] = []
         while begun is not None and not begun.done():
-            seconds.append(await self._one(serving, signer))
-        seconds += [await self._one(serving, signer) for _ in range(orders)]
-        return Took(tuple(seconds))
+            beginning.append(await self._one(serving, signer))
+        seconds = [await self._one(serving, signer) for _ in range(orders)]
+        return Took(tuple(seconds), tuple(beginning))
 
     async def _one(self, serving: Serving, signer: Signer) -> float:
         began = time.perf_counter()

@@ -7,6 +7,6 @@ from tests.signing import Signer
 
 
 async def test_no_shops_trouble_with_segment_delays_another(tmp_path: Path) -> None:
-    took = await measured(tmp_path, Signer.new(), orders=10)
+    took = await measured(tmp_path, Signer.new(), orders=8)
     shown = {name: str(each) for name, each in took.items()}
     assert [name for name, each in took.items() if each.delayed] == [], shown
