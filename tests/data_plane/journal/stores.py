@@ -10,6 +10,7 @@ from pathlib import Path
 from saleor_segment_server.contract import Event
 from saleor_segment_server.delivery import Entry
 from saleor_segment_server.journal import Limits, SqliteJournal, Tally
+from tests.data_plane.journal.crashing import Files
 
 SHOP = "5bcfe642-0000-4000-8000-000000000001"
 OTHER = "5bcfe642-0000-4000-8000-000000000002"
@@ -49,6 +50,10 @@ class SqliteFiles:
         return SqliteJournal(
             self.path, limits=limits or Limits(ballast=2**20), clock=clock or Clock()
         )
+
+    def files(self) -> Files:
+        """What lies on the disk now."""
+        return Files.at(self.path)
 
     def counted(self) -> dict[str, Tally]:
         """What the tallies must be, counted from the events themselves."""

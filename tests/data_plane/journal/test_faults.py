@@ -3,11 +3,8 @@
 import asyncio
 import os
 import random
-import resource
 import shutil
 from asyncio.subprocess import DEVNULL
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ import pytest
 from saleor_segment_server.errors import JournalUnavailable
 from saleor_segment_server.journal import Limits, Outcome, SqliteJournal
 from tests.data_plane.journal.child import child
+from tests.data_plane.journal.crashing import failing_disk
 from tests.data_plane.journal.stores import SHOP, Clock, SqliteFiles, entry
 
 TINY = Limits(size=400 * 1024, ballast=64 * 1024)
@@ -129,18 +127,6 @@ async def test_burying_may_be_what_fills_the_journal(files: SqliteFiles) -> None
         assert await journal.bury_pending(SHOP, "integration_deleted " * 3) > 400
         assert not journal.healthy
         assert journal.tallies() == files.counted()
-
-
-@contextmanager
-def failing_disk(path: Path) -> Iterator[None]:
-    """Let every write beyond the log's present size fail (EFBIG, an I/O error to SQLite)."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    size = path.with_name(path.name + "-wal").stat().st_size
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 async def test_a_failed_write_is_not_acknowledged_and_harms_nothing_else(
