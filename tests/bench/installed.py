@@ -79,7 +79,7 @@ class Installed:
     @asynccontextmanager
     async def serving(self, pipelines: str | Path = "kubernetes") -> AsyncIterator[Running]:
         """Run the server, as the operator will find it."""
-        data = ("--pipelines", pipelines, "--data-dir", self.folder / "data", "--ballast", "1Mi")
+        data = ("--pipelines", pipelines, "--data-dir", self.folder / "data")
         async with self._program("serve", *data, "--listen", "127.0.0.1:0") as program:
             told = await program.logged("listening")
             await self._expose(told["private"])

@@ -15,7 +15,7 @@ from saleor_segment_server.contract import Pipeline, pipelines_secret, shard_of
 from tests.cluster.plane.control_plane import ControlPlane
 from tests.data_plane.receiving import pipeline
 from tests.system.programs import saleor_segment
-from tests.system.test_serve import KEY, Serving, Stand
+from tests.system.serving import KEY, Serving, Stand
 
 RELEASE, SHARDS = "events", 2
 NAMES = [pipelines_secret(RELEASE, number) for number in range(SHARDS)]

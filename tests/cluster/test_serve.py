@@ -20,7 +20,7 @@ from tests.cluster.release import NAMES, ClusterStand, Release, home
 from tests.data_plane.receiving import PIPELINE_ID, Shop
 from tests.signing import Signer
 from tests.system.programs import until
-from tests.system.test_serve import KEY, NEXT_KEY, Serving
+from tests.system.serving import KEY, NEXT_KEY, Serving
 from tests.twins.segment import SegmentTwin
 
 pytestmark = pytest.mark.cluster
