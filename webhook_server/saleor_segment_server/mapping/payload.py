@@ -43,7 +43,7 @@ def track(
     item["context"] = _context(person)
     if person.traits:
         item["context"]["traits"] = person.traits
-    payload = orjson.dumps(item)
+    payload = _encoded(item)
     return Message(identifier, payload if len(payload) <= LIMIT else shrunk(item))
 
 
@@ -63,10 +63,15 @@ def identify_call(
     _sign(item, parsed, person, identifier)
     item["traits"] = person.traits
     item["context"] = _context(person)
-    payload = orjson.dumps(item)
+    payload = _encoded(item)
     if len(payload) > LIMIT:
         raise Unmappable("the identify call exceeds 32,000 bytes")
     return Message(identifier, payload)
+
+
+def _encoded(item: dict[str, Any]) -> bytes:
+    """Encode it into no more bytes than it has: what orjson returns holds on to some kilobytes."""
+    return bytes(memoryview(orjson.dumps(item)))
 
 
 def _sign(item: dict[str, Any], parsed: Parsed, person: Person, identifier: str) -> None:
