@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.bench.machine import machine
-from tests.fault import backlogs, flooding, flow, fuzzing, idling, killing, neighbours
+from tests.fault import backlogs, flooding, flow, fuzzing, idling, killing, models, neighbours
 from tests.fault.parts import Part
 
 PAGE = Path(__file__).parents[2] / "docs" / "soak.md"
@@ -25,6 +25,12 @@ PARTS: tuple[Part, ...] = (
         "A server is killed 200 times under load; what was acknowledged arrives once, or is a dead"
         " letter.",
         killing.soak,
+    ),
+    Part(
+        "Models",
+        "Journal and plan do as their models say, through crashes in the midst of a transaction,"
+        " failing disks, failing calls and meddling hands: ten times what `make test` runs.",
+        models.soak,
     ),
     Part(
         "A flood of unknown keys",

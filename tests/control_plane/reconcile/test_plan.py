@@ -235,9 +235,9 @@ def is_ours(one: Webhook) -> bool:
 
 
 events = st.lists(st.sampled_from(Event), min_size=1, unique=True)
-texts = st.sampled_from(["", "theirs", *(draft.name for draft in DRAFTS.values())])
-urls = st.sampled_from(
-    ["https://erp.example.com/", *(draft.target_url for draft in DRAFTS.values())]
+texts = st.sampled_from(["", "theirs"]) | st.sampled_from([each.name for each in DRAFTS.values()])
+urls = st.just("https://erp.example.com/") | st.sampled_from(
+    [draft.target_url for draft in DRAFTS.values()]
 )
 any_webhook = st.builds(
     Webhook,
