@@ -117,7 +117,7 @@ async def test_the_limit_of_open_files_is_raised_and_the_cap_keeps_below_it(
     async with stand.serving() as serving:
         assert (await serving.program.logged("fewer_connections"))["most"] == 512
         with Crowd(address_of(serving.url)) as crowd:
-            await crowd.grow(1500)
+            await crowd.grow(900)
             assert [await fresh_order(serving, signer) for _ in range(10)] == [200] * 10
             await until(lambda: len(stand.arrived()) == 10)  # Segment was reached meanwhile
             assert descriptors(serving) < 1024
