@@ -56,7 +56,8 @@ async def settle_up(stand: Stand, shop: Shop) -> Account:
         with suppress(TimeoutError):
             await until(lambda: _is_done(serving), seconds=60)
         pending = (await serving.report())["pending"]
-        assert await serving.program.end(signal.SIGTERM) == 0
+        code = await serving.program.end(signal.SIGTERM)
+        assert code == 0, f"exit code {code}:\n{serving.program.text}"
     return _draw_up(stand, shop, pending)
 
 
