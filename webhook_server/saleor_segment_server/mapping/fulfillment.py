@@ -31,7 +31,7 @@ def fulfillment_properties(
             "fulfillment_status": text(fulfillment, "status"),
             "fulfillment_created_at": text(fulfillment, "created"),
             "tracking_number": text(fulfillment, "trackingNumber"),
-            "products": _products(fulfillment, pipeline, common["channel_slug"]),
+            "products": _products(fulfillment, pipeline, common.get("channel_slug")),
         }
     )
 

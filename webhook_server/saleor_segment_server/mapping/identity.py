@@ -87,13 +87,17 @@ def _buyer(subject: Fields, email_key: str, pipeline: Pipeline, *, knows_account
         account = typed = None
     own_email = account if user else typed
     billing = child(subject, "billingAddress")
+    told = traits(own_email, user, billing, tracking, joined=tracking.identify)
+    preferences, withheld = consented(subject, tracking.consent)
+    another = account and typed and typed != account and typed.lower() != account.lower()
     return Person(
         user_id,
         anonymous_id,
         account or typed,
-        typed if account and typed and typed.lower() != account.lower() else None,
-        traits(own_email, user, billing, tracking, joined=tracking.identify),
-        *consented(subject, tracking.consent),
+        typed if another else None,
+        told,
+        preferences,
+        withheld,
     )
 
 
@@ -131,8 +135,8 @@ def _email(parent: Fields, key: str) -> str | None:
 def _storefront_id(subject: Fields, pipeline: Pipeline) -> str | None:
     """Return the anonymous id the storefront left; an address in its place is one all the same."""
     tracking = pipeline.tracking
-    anonymous_id = text(child(subject, "metafields"), tracking.anonymous_id_key)
-    anonymous_id = (anonymous_id or "").strip()
+    left = child(subject, "metafields")
+    anonymous_id = (text(left, tracking.anonymous_id_key) or "").strip() if left else ""
     if "@" in anonymous_id and tracking.privacy.email is not _PLAIN:
         return None
     return anonymous_id if 0 < len(anonymous_id) <= _LONGEST_ID else None

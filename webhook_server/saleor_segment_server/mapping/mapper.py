@@ -1,6 +1,7 @@
 """From an event to the messages Segment gets."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from saleor_segment_server.contract import Event, Pipeline
 from saleor_segment_server.contract.tracking import Updates
@@ -20,8 +21,7 @@ from saleor_segment_server.message import Message
 _UPDATED, _REFUNDED, _CHANGED = Event.ORDER_UPDATED, Event.ORDER_REFUNDED, Updates.CHANGED
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(NamedTuple):
     """What became of an event."""
 
     messages: tuple[Message, ...] = ()
@@ -116,7 +116,7 @@ def _introduced(mapped: Mapped, telling: Telling, user: LedgerRow | None, key: s
     known = LedgerRow(traits=digest(traits))
     if known == user:
         return mapped
-    return replace(mapped, messages=(telling.identify(key), *mapped.messages), user=known)
+    return mapped._replace(messages=(telling.identify(key), *mapped.messages), user=known)
 
 
 def _key(parsed: PersonalEvent, telling: Telling) -> str:

@@ -57,7 +57,7 @@ _SALEOR, _SPEC = Naming.SALEOR, Naming.SPEC
 
 def message_name(event: Event, tracking: Tracking) -> str:
     """Return what a ``track`` call of ``event`` is called under these options."""
-    if (own := tracking.names.get(event)) is not None:
+    if tracking.names and (own := tracking.names.get(event)) is not None:
         return own
     if tracking.naming is _SALEOR:
         return NAMES[event].saleor

@@ -15,7 +15,7 @@ from saleor_segment_server.mapping.shrink import LIMIT, shrunk
 from saleor_segment_server.message import Message
 
 _PACKAGE = "saleor-segment-operator"
-_VERSION: Final = metadata.version(_PACKAGE)
+_SOFTWARE: Final = {"name": _PACKAGE, "version": metadata.version(_PACKAGE)}
 
 
 def track(
@@ -87,8 +87,7 @@ def _sign(item: dict[str, Any], parsed: Parsed, person: Person, identifier: str)
 
 
 def _context(person: Person) -> dict[str, Any]:
-    software = {"name": _PACKAGE, "version": _VERSION}
-    context: dict[str, Any] = {"app": software, "library": software}
+    context: dict[str, Any] = {"app": _SOFTWARE, "library": _SOFTWARE}
     if person.consent is not None:
         context["consent"] = {"categoryPreferences": person.consent}
     return context

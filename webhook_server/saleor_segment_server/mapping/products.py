@@ -1,15 +1,20 @@
 """The products of a message, one for each order line."""
 
 from collections.abc import Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 from urllib.parse import quote
 
 from saleor_segment_server.contract.tracking import ProductOptions
-from saleor_segment_server.mapping.fields import Fields, child, children, count, present, text
-from saleor_segment_server.mapping.money import LineAmounts, number
-
-_SIX_DECIMALS = Decimal("0.000001")
+from saleor_segment_server.mapping.fields import (
+    Fields,
+    child,
+    children,
+    count,
+    present,
+    text,
+    texts,
+)
+from saleor_segment_server.mapping.money import LineAmounts, unit_price
 
 Product = dict[str, Any]
 """One item of ``properties.products``."""
@@ -45,25 +50,49 @@ def in_quantity(product: Product, quantity: int | None) -> Product:
     return present({**product, "quantity": quantity})
 
 
-def _product(line: Fields, amounts: LineAmounts, position: int) -> Product:
-    quantity = count(line, "quantity")
-    product = child(child(line, "variant"), "product")
-    variant_id = text(line, "productVariantId")
-    return present(
-        {
-            "product_id": text(product, "id") or variant_id,
-            "variant_id": variant_id,
-            "line_id": text(line, "id"),
-            "sku": text(line, "productSku"),
-            "name": text(line, "productName"),
-            "variant": text(line, "variantName"),
-            "category": text(child(product, "category"), "name"),
-            "coupon": text(line, "voucherCode"),
-            "price": _unit_price(amounts.full, quantity),
-            "quantity": quantity,
-            "position": position,
-            "image_url": text(child(line, "thumbnail"), "url"),
-        }
+def _product(line: Fields, amounts: LineAmounts, position: int) -> Product:  # noqa: C901 - a branch a property
+    # Field by field: clearing a literal of what is absent takes three times as long.
+    of, variant_id, line_id, sku, name, variant, category, coupon, image = texts(line, _of_line)
+    quantity, full = count(line, "quantity"), amounts[2]
+    product: Product = {}
+    if of or variant_id:
+        product["product_id"] = of or variant_id
+    if variant_id:
+        product["variant_id"] = variant_id
+    if line_id:
+        product["line_id"] = line_id
+    if sku:
+        product["sku"] = sku
+    if name:
+        product["name"] = name
+    if variant:
+        product["variant"] = variant
+    if category:
+        product["category"] = category
+    if coupon:
+        product["coupon"] = coupon
+    if quantity is not None:
+        if quantity > 0 and full is not None:
+            product["price"] = unit_price(full, quantity)
+        product["quantity"] = quantity
+    product["position"] = position
+    if image:
+        product["image_url"] = image
+    return product
+
+
+def _of_line(line: Any) -> tuple[Any, ...]:
+    product = line["variant"]["product"]
+    return (
+        product["id"],
+        line["productVariantId"],
+        line["id"],
+        line["productSku"],
+        line["productName"],
+        line["variantName"],
+        product["category"]["name"],
+        line["voucherCode"],
+        line["thumbnail"]["url"],
     )
 
 
@@ -90,14 +119,3 @@ def _page(product: Fields, template: str | None, channel: str | None) -> str | N
             return None
         template = template.replace(place, quote(value, safe=""))
     return template
-
-
-def _unit_price(full: Decimal | None, quantity: int | None) -> float | None:
-    """Return the price of one, before discounts and tax.
-
-    The only rounded amount. Its error grows with the quantity and stays below half a cent up to
-    10,000 pieces of a line (1,000 where the currency has three decimals).
-    """
-    if full is None or quantity is None or quantity <= 0:
-        return None
-    return number((full / quantity).quantize(_SIX_DECIMALS, ROUND_HALF_EVEN))

@@ -13,7 +13,7 @@ from saleor_segment_server.mapping.fields import (
     text,
 )
 from saleor_segment_server.mapping.identity import Person
-from saleor_segment_server.mapping.money import line_amounts, number
+from saleor_segment_server.mapping.money import line_amounts
 from saleor_segment_server.mapping.order import Properties, common_properties
 from saleor_segment_server.mapping.products import Product, in_quantity, products
 from saleor_segment_server.mapping.settlement import Refund
@@ -25,13 +25,15 @@ def refund_properties(
     """Return what is told of one refund of ``order``."""
     common = common_properties(order, person, pipeline)
     lines = children(order, "lines") or []
+    amount, in_all = float(refund.amount), money(order, "totalRefunded")
+    currency = text(child(order, "totalRefunded"), "currency") or common.get("currency")
     return present(
         {
             **common,
-            "total": number(refund.amount),
-            "value": number(refund.amount),
-            "currency": text(child(order, "totalRefunded"), "currency") or common["currency"],
-            "total_refunded": number(money(order, "totalRefunded")),
+            "total": amount,
+            "value": amount,
+            "currency": currency,
+            "total_refunded": None if in_all is None else float(in_all),
             "refund_is_cumulative": True if refund.cumulative else None,
             "products": _refunded_products(order, lines, refund, pipeline),
             "lines": [_line(line) for line in lines],

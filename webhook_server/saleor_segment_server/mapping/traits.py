@@ -37,13 +37,14 @@ def traits(
     """
     told: Traits = {} if email is None else {"email": email}
     privacy = tracking.privacy
-    address = child(user, "defaultBillingAddress") if user else billing
     if privacy.name is _PLAIN:
         told |= _names(user or billing)
-    if privacy.phone is _PLAIN:
-        told |= present({"phone": _text(address, "phone")})
-    if privacy.address is _PLAIN:
-        told |= present({"address": _address(address) or None})
+    if privacy.phone is _PLAIN or privacy.address is _PLAIN:
+        address = child(user, "defaultBillingAddress") if user else billing
+        if privacy.phone is _PLAIN:
+            told |= present({"phone": _text(address, "phone")})
+        if privacy.address is _PLAIN:
+            told |= present({"address": _address(address) or None})
     if told and joined and (created := moment(user, "dateJoined")) is not None:
         told["createdAt"] = created.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return told
