@@ -1,16 +1,16 @@
 """What is counted, for Prometheus; nothing in it names a person or a secret."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from saleor_segment_server.journal import Tally
+from saleor_segment_server.lags import Lags
 
 _PREFIX = "saleor_segment"
-_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 
 
 class Metrics:
@@ -39,13 +39,11 @@ class Metrics:
             "Connections of senders that waited, closed to make room for others, by what was full",
             "reason",
         )
-        self._lag = Histogram(
+        self._lags = Lags(
             f"{_PREFIX}_delivery_seconds",
             "From the receipt of a delivery to Segment's acknowledgement",
-            ["pipeline"],
-            buckets=_SECONDS,
-            registry=self.registry,
         )
+        self.registry.register(self._lags)
         self.pipelines_broken = Gauge(
             f"{_PREFIX}_pipelines_unreadable",
             "1 while the source of Pipelines is broken and the last good ones are in force",
@@ -76,9 +74,9 @@ class Metrics:
         """Count a connection that was closed for another; ``reason`` is a short constant."""
         self._dropped.labels(reason).inc()
 
-    def delivered(self, pipeline: str, seconds: float) -> None:
-        """Observe the time from receipt to acknowledgement."""
-        self._lag.labels(pipeline).observe(seconds)
+    def delivered(self, pipeline: str, seconds: Iterable[float]) -> None:
+        """Observe the times from receipt to acknowledgement."""
+        self._lags.observe(pipeline, seconds)
 
     def resent_late(self, pipeline: str) -> None:
         """Count an event that Segment may hold twice: it remembers a messageId for 24 hours."""

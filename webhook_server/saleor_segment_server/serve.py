@@ -1,6 +1,7 @@
 """Composition root of the data plane: builds its parts, runs them, takes them down in order."""
 
 import asyncio
+import gc
 import os
 import random
 import time
@@ -31,6 +32,7 @@ _IN_FLIGHT_SECONDS = 3.0  # of the 10 s that a stop may take; the forwarder has 
 _CLOSING_SECONDS = 0.5
 _PRIVATE_CONNECTIONS = 256
 _HOUSEKEEPING_SECONDS = 3600.0
+_YOUNG_OBJECTS = 20_000  # several windows
 
 log = structlog.get_logger(__name__)
 
@@ -224,7 +226,18 @@ async def serve(
         StartError: Something only the user can mend stands in the way.
     """
     async with Server(settings, pipelines=_source(settings), clock=clock) as server:
+        _spare_the_collector()
         await server.run(stop)
+
+
+def _spare_the_collector() -> None:
+    """Let Python's garbage collector look less often, and not at all at what stays for good.
+
+    Windows of events come and go without cycles. Looking at them, and at the modules, took a tenth
+    of the forwarder's time.
+    """
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, 20, 20)
 
 
 def _source(settings: ServeSettings) -> OpenSource:

@@ -53,12 +53,14 @@ class Settling:
 
     def _count(self, ended: Sequence[Ended]) -> None:
         now = self._tools.clock()
+        lags: list[float] = []
         for one in ended:
             if one.why is not None:
                 kind = "unmappable" if one.item.unmappable else "refused"
                 self._tools.metrics.buried(self.pipeline, kind)
                 log.warning("buried", pipeline=self.pipeline, seq=one.item.pending.seq, why=one.why)
             elif one.item.messages:
-                self._tools.metrics.delivered(self.pipeline, now - one.item.pending.received_at)
+                lags.append(now - one.item.pending.received_at)
                 if one.first_try is not None and now - one.first_try > _DEDUP_WINDOW:
                     self._tools.metrics.resent_late(self.pipeline)
+        self._tools.metrics.delivered(self.pipeline, lags)

@@ -31,8 +31,7 @@ def decode(pending: Pending, pipeline: Pipeline) -> Decoded | str:
         return reason(error, pending.body)
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """A pending event and what is sent of it."""
 
     pending: Pending
@@ -44,8 +43,7 @@ class Item:
     """Why it could not be mapped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """An event whose messages are all through."""
 
     item: Item
@@ -109,8 +107,9 @@ class Window:
                 *self._change(keys.order, order, mapped.ledger),
                 *self._change(keys.user, user, mapped.user),
             )
-        self.items.append(Item(kept, self._places(len(mapped.messages)), changes))
-        self.messages += mapped.messages
+        messages = mapped.messages
+        self.items.append(Item(kept, self._places(len(messages)), changes))
+        self.messages += messages
 
     def _row(self, key: str | None) -> LedgerRow | None:
         return None if key is None else self.rows.get(key)
@@ -159,6 +158,8 @@ class Window:
         return self._tried.get(pending.seq, pending.first_try)
 
     def _end(self, item: Item) -> Ended:
+        if not (self._refused or self._tried):
+            return Ended(item, item.unmappable, item.pending.first_try)
         why = item.unmappable
         if self._refused and why is None:
             why = next((self._refused[at] for at in item.messages if at in self._refused), None)

@@ -1,6 +1,7 @@
 """What goes into the journal and comes out of it."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from saleor_segment_server.contract import Event
 from saleor_segment_server.ledger import LedgerRow
@@ -19,8 +20,7 @@ class Limits:
     """Bytes of a file given up when the disk is full, so that settling can free space."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """An accepted event that is still to be sent."""
 
     seq: int
@@ -45,8 +45,7 @@ class LedgerChange:
     """``None``: it is as it was."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The end of one pending event."""
 
     seq: int

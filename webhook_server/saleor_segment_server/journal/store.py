@@ -24,6 +24,7 @@ _ACCEPTED_SHARE = 0.8
 
 # An event that only a newer release knows waits for it: after a downgrade nothing is lost.
 _KINDS = orjson.dumps([event.value for event in Event]).decode()
+_EVENTS = {event.value: event for event in Event}
 _KNOWN = "SELECT 1 FROM event WHERE key = ?"
 _ACCEPT = """
 INSERT INTO event (key, pipeline, kind, at, size, state, why, settled_at)
@@ -180,7 +181,7 @@ class Store:
             max_bytes -= len(body)
             if taken and max_bytes < 0:
                 break
-            taken.append(Pending(seq, Event(kind), body, at, first_try))
+            taken.append(Pending(seq, _EVENTS[kind], body, at, first_try))
         cursor.close()  # ends the read: an open one would keep the log from being reset
         return taken
 
