@@ -37,7 +37,7 @@ BENCHES: Mapping[str, Make] = MappingProxyType(
     {
         "receiver": lambda at, quick: Receiving(at, deliveries=3000 if quick else 20_000),
         "forwarder": lambda at, quick: Forwarding(at, events=10_000 if quick else 50_000),
-        "backlog": lambda at, quick: Backlog(at, events=50_000 if quick else 200_000),
+        "backlog": lambda at, quick: Backlog(at, events=50_000 if quick else 1_000_000),
         "latency": lambda at, quick: Latency(at, deliveries=50 if quick else 200),
         "client": lambda at, _: SegmentClients(at),
         "start": lambda at, _: ColdStart(at),

@@ -110,20 +110,29 @@ def _rate(twin: Subject, messages: int) -> float:
 class FullJournal:
     """A journal that was filled once; every round drains a copy of it."""
 
-    def __init__(self, folder: Path, *, events: int) -> None:
+    def __init__(self, folder: Path, *, events: int, told: bool = False) -> None:
+        """Nothing is filled yet; ``told``: its messages are to be written down too."""
         self._folder = folder
+        self._told = told
         self._full = folder / "full"
         self.events = events
         """How many it holds; each becomes one message."""
         self.messages = folder / "messages.jsonl"
-        """The messages of its events, one a line."""
+        """The messages of its events, one a line, if they were to be told."""
+
+    @property
+    def database(self) -> Path:
+        """The file that holds it."""
+        return self._full / "journal.db"
 
     def fill(self, held: Pipeline) -> None:
-        """Accept events for a Pipeline, in a process of its own."""
+        """Store events for a Pipeline, in a process of its own."""
         file = self._folder / "pipeline.json"
         file.write_text(json.dumps(held.document()))
-        arguments = [str(file), str(self._full), str(self.events), str(self.messages)]
-        run(["-m", "tests.bench.fill", *arguments], log=self._folder / "fill.log")
+        arguments = [str(file), str(self._full), str(self.events)]
+        told = ["--messages", str(self.messages)] if self._told else []
+        log = self._folder / "fill.log"
+        run(["-m", "tests.bench.fill", *arguments, *told], log=log, seconds=3600)
 
     @contextmanager
     def copy(self) -> Iterator[Path]:

@@ -19,6 +19,7 @@ from tests.signing import Signer
 PIPELINE_ID = "5bcfe642-0000-4000-8000-000000000001"
 APP_ID = "QXBwOjU="
 WRITE_KEY = "a-write-key-for-the-measurement"
+SALT = "00112233445566778899aabbccddeeff"
 PEER = Path(".venv/peer/bin/python")
 SERVER = ("-c", "from saleor_segment_operator.cli.main import main; main()")
 
@@ -50,7 +51,7 @@ def pipeline(signer: Signer, *, endpoint: str, state: str = "Active") -> Pipelin
             "saleor": shop,
             "events": list(Event),
             "segment": {"endpoint": endpoint, "writeKey": WRITE_KEY},
-            "salt": "00112233445566778899aabbccddeeff",
+            "salt": SALT,
             "state": state,
         }
     )
@@ -89,9 +90,9 @@ def floor(folder: Path, signer: Signer, *, data: Path) -> Iterator[Subject]:
 
 @contextlib.contextmanager
 def segment(folder: Path) -> Iterator[Subject]:
-    """Run Segment's twin on the other core."""
+    """Run Segment's twin on the other core; it counts what it is sent."""
     log = folder / "segment.log"
-    arguments = ["-m", "tests.twins.segment", "--key", WRITE_KEY]
+    arguments = ["-m", "tests.twins.segment", "--key", WRITE_KEY, "--counting"]
     with running(arguments, core=CORE_OF_LOAD, log=log) as process:
         yield Subject(process, wait_for(log, process).split()[-1])
 
@@ -104,6 +105,14 @@ def official_client(folder: Path, url: str, messages: Path) -> Iterator[Subject]
     arguments = ["tests/bench/peer.py", url, WRITE_KEY, str(messages)]
     log = folder / "peer.log"
     with running(arguments, core=CORE_OF_SUBJECT, log=log, python=PEER) as process:
+        yield Subject(process, "")
+
+
+@contextlib.contextmanager
+def forwarding_floor(folder: Path, url: str, database: Path) -> Iterator[Subject]:
+    """Run the forwarder that has nothing of ours in it."""
+    arguments = ["-m", "tests.bench.forwarding_floor", str(database), url, WRITE_KEY]
+    with running(arguments, core=CORE_OF_SUBJECT, log=folder / "forwarding-floor.log") as process:
         yield Subject(process, "")
 
 

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from saleor_segment_server.contract import Event
 from saleor_segment_server.mapping import map_event, parse
+from tests.bench import forwarding_floor
 from tests.bench.deliveries import Signed, bodies, request
 from tests.bench.load import drive
 from tests.bench.page import write
@@ -25,6 +26,13 @@ def test_every_body_becomes_a_message_of_its_own() -> None:
 
     assert {len(body) for body in found} <= set(range(2000, 4000))
     assert len({message.id for one in mapped for message in one.messages}) == 3
+
+
+def test_the_forwarders_floor_sends_what_we_do() -> None:
+    held = pipeline(Signer.new(), endpoint="https://api.segment.io")
+    for body in bodies(range(3), issued_at="2026-11-18T11:06:40.123456+00:00", app_id=APP_ID):
+        (ours,) = map_event(parse(Event.ORDER_CREATED, body), held, None).messages
+        assert forwarding_floor.message(body) == ours.payload
 
 
 async def test_load_sends_every_request_once_and_counts_the_answers() -> None:

@@ -60,10 +60,17 @@ def corrected(original: str | None, sent_at: str | None, received: datetime) -> 
 
 
 class Inbox:
-    """All sources' messages, in order of arrival, free of duplicates of the last 24 hours."""
+    """All sources' messages, in order of arrival, free of duplicates of the last 24 hours.
 
-    def __init__(self, *, clock: Callable[[], float]) -> None:
+    Args:
+        clock: Seconds since the epoch.
+        keep: Whether messages can be looked at later; a million of them take gigabytes.
+    """
+
+    def __init__(self, *, clock: Callable[[], float], keep: bool = True) -> None:
         self._clock = clock
+        self._keep = keep
+        self._count = self._doubled = 0
         self._arrived: list[Arrived] = []
         self._events: Counter[str] = Counter()
         self._ids: Counter[str] = Counter()
@@ -73,7 +80,7 @@ class Inbox:
         self._changed = asyncio.Condition()
 
     def __len__(self) -> int:
-        return len(self._arrived)
+        return self._count
 
     def add(self, item: dict[str, Any], data: bytes, write_key: str, sent_at: str | None) -> None:
         """Take a message in unless its id came within the last 24 hours."""
@@ -85,8 +92,11 @@ class Inbox:
             return
         self._recent[message_id] = now
         self._ids[message_id] += 1
+        self._doubled += self._ids[message_id] == 2
+        self._count += 1
         self._events[item.get("event") or item["type"]] += 1
-        self._arrived.append(Arrived(message_id, write_key, data, sent_at, now))
+        if self._keep:
+            self._arrived.append(Arrived(message_id, write_key, data, sent_at, now))
 
     def drop(self, reason: str, item: Any, write_key: str) -> None:
         """Remember that a message was dropped, and why."""
@@ -109,7 +119,7 @@ class Inbox:
     async def holds(self, count: int, *, seconds: float = 10) -> None:
         """Wait until so many messages have arrived."""
         async with asyncio.timeout(seconds), self._changed:
-            await self._changed.wait_for(lambda: len(self._arrived) >= count)
+            await self._changed.wait_for(lambda: self._count >= count)
 
     def messages(self, after: int = 0, limit: int | None = None) -> Iterator[dict[str, Any]]:
         """Yield messages from the ``after``-th on, clock-corrected."""
@@ -119,8 +129,8 @@ class Inbox:
     def totals(self) -> dict[str, Any]:
         """Return the counts: ``doubled`` are ids passed on more than once, in spite of dedup."""
         return {
-            "arrived": len(self._arrived),
-            "doubled": sum(1 for count in self._ids.values() if count > 1),
+            "arrived": self._count,
+            "doubled": self._doubled,
             "deduplicated": self._reasons["duplicate"],
             "dropped": dict(self._reasons),
             "events": dict(self._events),
@@ -129,6 +139,7 @@ class Inbox:
     def clear(self) -> None:
         """Forget messages and drops; ids already seen stay known, as Segment would keep them."""
         self._arrived.clear()
+        self._count = self._doubled = 0
         self.dropped.clear()
         for counter in (self._events, self._ids, self._reasons):
             counter.clear()

@@ -33,8 +33,9 @@ class SegmentTwin(Workspace):
         limits: rules.Limits | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        keep: bool = True,
     ) -> None:
-        super().__init__(keys=keys, region=region, clock=clock, limits=limits)
+        super().__init__(keys=keys, region=region, clock=clock, limits=limits, keep=keep)
         self.url = ""
         self._address = (host, port)
         self._closing = asyncio.Event()

@@ -37,13 +37,14 @@ class Workspace:
         region: Region = "us",
         clock: Callable[[], float] = time.time,
         limits: rules.Limits | None = None,
+        keep: bool = True,
     ) -> None:
         self.region: Region = region
         self.limits = limits or rules.Limits()
         self.keys: dict[str, Region] = {}
         self.suppressed: set[str] = set()
         self.clock = clock
-        self.inbox = Inbox(clock=clock)
+        self.inbox = Inbox(clock=clock, keep=keep)
         self.faults = Faults()
         self.seen: deque[Seen] = deque(maxlen=10_000)
         self.asked = 0
