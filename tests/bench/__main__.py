@@ -17,6 +17,7 @@ from types import MappingProxyType
 from tests.bench.backlog import Backlog
 from tests.bench.bench import Bench
 from tests.bench.cold_start import ColdStart
+from tests.bench.end_to_end import EndToEnd
 from tests.bench.fleet import Fleet
 from tests.bench.forwarding import Forwarding
 from tests.bench.latency import Latency
@@ -38,6 +39,7 @@ BENCHES: Mapping[str, Make] = MappingProxyType(
         "receiver": lambda at, quick: Receiving(at, deliveries=3000 if quick else 20_000),
         "forwarder": lambda at, quick: Forwarding(at, events=10_000 if quick else 50_000),
         "backlog": lambda at, quick: Backlog(at, events=50_000 if quick else 1_000_000),
+        "through": lambda at, quick: EndToEnd(at, deliveries=3000 if quick else 20_000),
         "latency": lambda at, quick: Latency(at, deliveries=50 if quick else 200),
         "client": lambda at, _: SegmentClients(at),
         "start": lambda at, _: ColdStart(at),

@@ -38,6 +38,9 @@ mocked: real sockets, real signatures, a real file on a disk that is waited for.
   its messages are ours to the byte.
 - **backlog**: the same with many more events, watching the memory of the server. It is judged after
   the first three seconds: half of what lies between least and most.
+- **end to end**: deliveries are sent over 64 connections to a server that forwards them meanwhile,
+  until Segment's twin has the last message; against the time that the receiver's floor takes for
+  the same deliveries and the forwarder's floor for what is in them, one after the other.
 - **idle latency**: from the first byte of a delivery, on a new connection, until Segment's twin has
   its message; one at a time.
 - **aiohttp as client**: why batches are sent with it.
