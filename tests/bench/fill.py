@@ -41,8 +41,7 @@ def main(pipeline: Pipeline, folder: Path, count: int, messages: Path | None) ->
     with opened(folder / "journal.db", limits=limits, clock=time.time) as store:
         while group := list(islice(waiting, AT_ONCE)):
             with store.transaction():
-                for entry in group:
-                    store.accept(entry)
+                store.accept(group)
             if messages is not None:
                 with messages.open("ab") as lines:
                     lines.writelines(_lines(pipeline, group))

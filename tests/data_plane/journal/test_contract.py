@@ -60,6 +60,17 @@ async def test_of_equal_deliveries_at_once_one_is_news(journal: SqliteJournal) -
     assert journal.tallies()[SHOP].pending == 1
 
 
+async def test_news_is_told_from_what_is_known_within_a_group(journal: SqliteJournal) -> None:
+    known, one, another = entry(b"known"), entry(b"one"), entry(b"another", why="too_old")
+    assert await journal.accept(known)
+    group = (known, one, one, known, another, one)
+    news = await asyncio.gather(*[journal.accept(each) for each in group])
+    assert news == [False, True, False, False, True, False]
+    assert [pending.body for pending in await journal.take(SHOP)] == [b"known", b"one"]
+    tally = journal.tallies()[SHOP]
+    assert (tally.pending, tally.dead, tally.stored_bytes) == (2, 1, 15)
+
+
 async def test_events_are_taken_in_order_of_acceptance(journal: SqliteJournal) -> None:
     bodies = [str(number).encode() for number in range(200)]
     await asyncio.gather(*[journal.accept(entry(body)) for body in bodies])
@@ -231,6 +242,20 @@ async def test_one_refused_by_its_quota_does_not_harm_its_group(
         assert results[:4] == [True] * 4
         assert [type(result) for result in results[4:]] == [QuotaReached] * 4
         assert [tally.pending for tally in journal.tallies().values()] == [2, 2]
+
+
+async def test_at_a_quotas_edge_a_group_is_judged_one_by_one(
+    store: SqliteFiles, clock: Clock
+) -> None:
+    async with store.open(limits=Limits(quota=1000, ballast=0), clock=clock) as journal:
+        known = entry(b"a" * 500)
+        assert await journal.accept(known)
+        group = (entry(b"b" * 400), known, entry(b"c" * 300), entry(b"d"))
+        results = await asyncio.gather(
+            *[journal.accept(each) for each in group], return_exceptions=True
+        )
+        assert [type(result) for result in results] == [QuotaReached, bool, bool, QuotaReached]
+        assert results[1:3] == [False, True]
 
 
 async def test_tallies_equal_what_is_stored(store: SqliteFiles, clock: Clock) -> None:

@@ -26,7 +26,7 @@ def pending(store: Store) -> int:
 
 
 def a_bug(store: Store) -> int:
-    store.accept(entry())
+    store.accept([entry()])
     raise ZeroDivisionError
 
 
@@ -43,7 +43,7 @@ async def test_a_bug_in_one_job_is_answered_and_leaves_nothing_behind(writer: Wr
     with pytest.raises(JournalUnavailable):
         await asyncio.wait_for(writer.submit(a_bug, writes=True), 5)
     assert await writer.submit(pending, writes=False) == 0
-    assert await writer.submit(lambda store: store.accept(entry()), writes=True)
+    assert await writer.accept(entry())
     assert await writer.submit(pending, writes=False) == 1
     await within(writer.stop)
 

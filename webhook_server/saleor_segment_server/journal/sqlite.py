@@ -91,7 +91,7 @@ class SqliteJournal:
             QuotaReached: Its pipeline holds 80 % of its quota.
             JournalUnavailable: It is not durable.
         """
-        return await self._write(lambda store: store.accept(entry), weight=len(entry.body))
+        return await self._writer.accept(entry)
 
     async def take(
         self, pipeline: str, *, after: int = 0, limit: int = 500, max_bytes: int = 4 * 2**20
@@ -159,8 +159,8 @@ class SqliteJournal:
             total += changed
         return total
 
-    async def _write(self, run: Callable[[Store], _T], *, weight: int = 0) -> _T:
-        return await self._writer.submit(run, writes=True, weight=weight)
+    async def _write(self, run: Callable[[Store], _T]) -> _T:
+        return await self._writer.submit(run, writes=True)
 
     async def _read(self, run: Callable[[Store], _T]) -> _T:
         return await self._writer.submit(run, writes=False)

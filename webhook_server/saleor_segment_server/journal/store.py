@@ -1,9 +1,10 @@
 """What the journal does to its tables. Runs on the writer's thread and knows nothing of threads.
 
-Writing happens inside ``transaction``; a method that raises ``Rejected`` has written nothing.
+Writing happens inside ``transaction``.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -11,7 +12,7 @@ import orjson
 
 from saleor_segment_server.contract import Event
 from saleor_segment_server.delivery import Entry
-from saleor_segment_server.errors import JournalUnavailable, QuotaReached
+from saleor_segment_server.errors import QuotaReached, Rejected
 from saleor_segment_server.journal.health import Health, Trouble
 from saleor_segment_server.journal.records import DeadLetter, LedgerChange, Outcome, Pending
 from saleor_segment_server.journal.room import Room
@@ -27,9 +28,11 @@ _KINDS = orjson.dumps([event.value for event in Event]).decode()
 _EVENTS = {event.value: event for event in Event}
 _KNOWN = "SELECT 1 FROM event WHERE key = ?"
 _ACCEPT = """
-INSERT INTO event (key, pipeline, kind, at, size, state, why, settled_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING
+INSERT INTO event (seq, key, pipeline, kind, at, size, state, why, settled_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, iif(?7 IS NULL, 'pending', 'dead'), ?7, iif(?7 IS NULL, NULL, ?5))
+ON CONFLICT (key) DO NOTHING
 """
+_SINCE = "SELECT seq FROM event WHERE seq >= ?"
 _KEEP_BODY = "INSERT INTO body (seq, body) VALUES (?, ?)"
 _TAKE = """
 SELECT seq, kind, body, at, first_try FROM event JOIN body USING (seq)
@@ -131,47 +134,49 @@ class Store:
         with self.transaction():
             self._db.execute(f"PRAGMA user_version = {VERSION}")
 
-    def accept(self, entry: Entry) -> bool:
-        """Store an event; return whether it is news.
+    def accept(self, entries: Sequence[Entry]) -> list[bool | Rejected]:
+        """Store events; say of each whether it is news, or why it is refused.
 
-        Raises:
-            QuotaReached: Its pipeline's share is used up.
-            JournalUnavailable: The disk or the file is full.
+        They are stored together, at half the cost of one by one. Near a bound each is judged by
+        itself, so that what still fits is taken.
         """
-        refusal = self._refusal(entry)
-        if refusal:
-            if self._db.execute(_KNOWN, (entry.key,)).fetchone():
-                return False
-            raise refusal
-        dead = entry.why is not None
-        size = len(entry.body)
-        cursor = self._db.execute(
-            _ACCEPT,
-            (
-                entry.key,
-                entry.pipeline,
-                entry.event.value,
-                entry.received_at,
-                size,
-                "dead" if dead else "pending",
-                entry.why,
-                entry.received_at if dead else None,
-            ),
-        )
-        if not cursor.rowcount:
-            return False
-        self._db.execute(_KEEP_BODY, (cursor.lastrowid, entry.body))
-        self.tallies.accepted(entry.pipeline, at=entry.received_at, size=size, dead=dead)
-        return True
+        if self._have_room(entries):
+            return [*self._store(entries)]
+        if len(entries) == 1:
+            return [self._refuse(entries[0])]
+        return [self.accept([entry])[0] for entry in entries]
 
-    def _refusal(self, entry: Entry) -> QuotaReached | JournalUnavailable | None:
+    def _have_room(self, entries: Sequence[Entry]) -> bool:
+        """Tell whether all of them may be stored, by the file's bound and each quota."""
+        sizes: Counter[str] = Counter()
+        for entry in entries:
+            sizes[entry.pipeline] += len(entry.body)
+        return not self.room.full and all(
+            self.tallies.of(pipeline).stored_bytes + size <= self._quota
+            for pipeline, size in sizes.items()
+        )
+
+    def _store(self, entries: Sequence[Entry]) -> list[bool]:
+        first = self.last_seq() + 1
+        news = list(enumerate(entries, first))
+        rows = [_row(seq, entry) for seq, entry in news]
+        if self._db.executemany(_ACCEPT, rows).rowcount < len(rows):
+            stored = {seq for (seq,) in self._db.execute(_SINCE, (first,)).fetchall()}
+            news = [(seq, entry) for seq, entry in news if seq in stored]
+        self._db.executemany(_KEEP_BODY, [(seq, entry.body) for seq, entry in news])
+        self.tallies.accepted([entry for _, entry in news])
+        numbers = {seq for seq, _ in news}
+        return [seq in numbers for seq in range(first, first + len(entries))]
+
+    def _refuse(self, entry: Entry) -> bool | Rejected:
+        """Refuse what there is no room for; what is known already needs none."""
+        if self._db.execute(_KNOWN, (entry.key,)).fetchone():
+            return False
         if self.room.full:
             return Trouble.FULL.answer()
-        if self.tallies.of(entry.pipeline).stored_bytes + len(entry.body) > self._quota:
-            return QuotaReached(
-                "quota_reached", "The journal holds as much of this shop as it may; try later."
-            )
-        return None
+        return QuotaReached(
+            "quota_reached", "The journal holds as much of this shop as it may; try later."
+        )
 
     def take(self, pipeline: str, *, after: int, limit: int, max_bytes: int) -> list[Pending]:
         """Return pending events in order of acceptance, at least one if there is any."""
@@ -253,6 +258,11 @@ class Store:
     def expire_ledger(self, *, before: float, limit: int) -> int:
         """Forget rows of the ledger that have not changed since then; return how many."""
         return self._db.execute(_EXPIRE_LEDGER, (before, limit)).rowcount
+
+
+def _row(seq: int, entry: Entry) -> tuple[object, ...]:
+    key, pipeline, event, body, at, why = entry
+    return seq, key, pipeline, event.value, at, len(body), why
 
 
 def _json(values: Sequence[int] | Sequence[str]) -> str:

@@ -1,8 +1,11 @@
 """The counts of each pipeline, kept up with every transaction instead of counted."""
 
 import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from saleor_segment_server.delivery import Entry
 from saleor_segment_server.journal.records import Tally
 
 _LOAD = "SELECT pipeline, pending, dead, delivered, stored_bytes, last_delivered_at FROM tally"
@@ -41,18 +44,13 @@ class Tallies:
         """Return the tally as the transaction under way sees it."""
         return self._drafts.get(pipeline) or self._committed.get(pipeline) or Tally()
 
-    def accepted(self, pipeline: str, *, at: float, size: int, dead: bool) -> None:
-        """Count an event that was stored, pending or dead."""
-        tally = self.of(pipeline)
-        first = not dead and not tally.pending
-        self._drafts[pipeline] = Tally(
-            tally.pending + (not dead),
-            tally.dead + dead,
-            tally.delivered,
-            tally.stored_bytes + size,
-            at if first else tally.oldest_pending_at,
-            tally.last_delivered_at,
-        )
+    def accepted(self, entries: Iterable[Entry]) -> None:
+        """Count events that were stored, pending or dead."""
+        groups: defaultdict[str, list[Entry]] = defaultdict(list)
+        for entry in entries:
+            groups[entry.pipeline].append(entry)
+        for pipeline, group in groups.items():
+            self._drafts[pipeline] = _grown(self.of(pipeline), group)
 
     def buried(self, pipeline: str, count: int) -> None:
         """Count pending events that became dead letters."""
@@ -98,3 +96,16 @@ class Tallies:
     def _oldest(self, pipeline: str) -> float | None:
         row = self._db.execute(_OLDEST, (pipeline,)).fetchone()
         return row[0] if row else None
+
+
+def _grown(tally: Tally, entries: Sequence[Entry]) -> Tally:
+    """Return a tally with events of its pipeline that were accepted."""
+    pending = [entry for entry in entries if entry.why is None]
+    first = pending[0].received_at if pending and not tally.pending else tally.oldest_pending_at
+    return replace(
+        tally,
+        pending=tally.pending + len(pending),
+        dead=tally.dead + len(entries) - len(pending),
+        stored_bytes=tally.stored_bytes + sum(len(entry.body) for entry in entries),
+        oldest_pending_at=first,
+    )

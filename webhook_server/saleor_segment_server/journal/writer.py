@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
+from saleor_segment_server.delivery import Entry
 from saleor_segment_server.errors import JournalUnavailable, Rejected
 from saleor_segment_server.journal.health import Trouble
 from saleor_segment_server.journal.store import Store
@@ -41,8 +42,16 @@ class Job(NamedTuple):
     """Where the result goes, on the event loop."""
     writes: bool
     """Whether it belongs into a transaction."""
-    weight: int
-    """Bytes it stores."""
+
+
+class Arrival(NamedTuple):
+    """An event to accept, and who waits to hear whether it is news."""
+
+    entry: Entry
+    answer: asyncio.Future[bool]
+
+
+_Queued = Job | Arrival
 
 
 class Answer(NamedTuple):
@@ -61,11 +70,11 @@ class Writer:
 
     def __init__(self, opened: Callable[[], AbstractContextManager[Store]]) -> None:
         self._opened = opened
-        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
         self._closed = True
         self._stopping = False
-        self._fresh: list[Job] = []
-        self._jobs: list[Job] = []
+        self._fresh: list[_Queued] = []
+        self._jobs: list[_Queued] = []
 
     async def start(self) -> Store:
         """Start the thread and return what it opened, whose counts may be read here.
@@ -97,9 +106,7 @@ class Writer:
         """Whether jobs are taken."""
         return not self._closed
 
-    def submit(
-        self, run: Callable[[Store], _T], *, writes: bool, weight: int = 0
-    ) -> asyncio.Future[_T]:
+    def submit(self, run: Callable[[Store], _T], *, writes: bool) -> asyncio.Future[_T]:
         """Queue a job; its result, or its error, comes through the future.
 
         Cancelling the future does not undo what may have been committed already.
@@ -107,13 +114,23 @@ class Writer:
         Raises:
             JournalUnavailable: The journal is closed.
         """
+        answer: asyncio.Future[_T] = self._answer()
+        self._fresh.append(Job(run, answer, writes))
+        return answer
+
+    def accept(self, entry: Entry) -> asyncio.Future[bool]:
+        """Queue an event to be stored, with all others of its group; as ``submit`` does."""
+        answer: asyncio.Future[bool] = self._answer()
+        self._fresh.append(Arrival(entry, answer))
+        return answer
+
+    def _answer(self) -> asyncio.Future[Any]:
+        """Return where the result of something goes that is queued next."""
         if self._closed:
             raise _closed()
-        answer: asyncio.Future[_T] = self._loop.create_future()
         if not self._fresh:
             self._loop.call_soon(self._hand_over)
-        self._fresh.append(Job(run, answer, writes, weight))
-        return answer
+        return self._loop.create_future()
 
     def _hand_over(self) -> None:
         """Queue what was submitted in this turn of the loop."""
@@ -134,23 +151,24 @@ class Writer:
 
     def _turn(self, store: Store) -> None:
         jobs = self._jobs = self._gather(_CARE_SECONDS if store.health.wants_care else None)
-        writing = [job for job in jobs if job.writes]
+        reading = [job for job in jobs if isinstance(job, Job) and not job.writes]
+        writing = [job for job in jobs if isinstance(job, Arrival) or job.writes]
         if writing:
             self._call(_tell, _commit(store, writing))
-        if len(writing) < len(jobs):
-            self._call(_tell, [_read(store, job) for job in jobs if not job.writes])
+        if reading:
+            self._call(_tell, [_read(store, job) for job in reading])
         if store.health.wants_care:
             _care(store, probing=not writing)
 
-    def _gather(self, timeout: float | None) -> list[Job]:
+    def _gather(self, timeout: float | None) -> list[_Queued]:
         """Wait for a job, then take all that are there, within the bounds of a group."""
-        jobs: list[Job] = []
+        jobs: list[_Queued] = []
         weight = 0
         with suppress(queue.Empty):
             job = self._queue.get(timeout=timeout)
             while job is not None:
                 jobs.append(job)
-                weight += job.weight
+                weight += len(job.entry.body) if isinstance(job, Arrival) else 0
                 if len(jobs) >= _GROUP_JOBS or weight >= _GROUP_BYTES:
                     return jobs
                 job = self._queue.get_nowait()
@@ -168,7 +186,7 @@ class Writer:
             self._started.set_exception(error)
         elif error is not None:
             _log.error("journal_writer_ended", exc_info=error)
-        left: list[Job | None] = [*self._jobs, *self._fresh]
+        left: list[_Queued | None] = [*self._jobs, *self._fresh]
         self._fresh = []
         while not self._queue.empty():
             left.append(self._queue.get_nowait())
@@ -176,14 +194,14 @@ class Writer:
         self._ended.set_result(None)
 
 
-def _commit(store: Store, jobs: Sequence[Job]) -> list[Answer]:
+def _commit(store: Store, jobs: Sequence[_Queued]) -> list[Answer]:
     """Run jobs in one transaction: all of it is durable, or every waiter hears otherwise."""
     if store.health.corrupt:
         return _refuse(jobs, Trouble.CORRUPT)
     full = store.room.full
     try:
         with store.transaction():
-            answers = [_attempt(store, job) for job in jobs]
+            answers = _do(store, jobs)
     except Exception as error:  # noqa: BLE001 - the thread must live, and everybody be answered
         trouble = store.health.failed(error)
         if trouble is Trouble.FULL and not full:
@@ -193,23 +211,32 @@ def _commit(store: Store, jobs: Sequence[Job]) -> list[Answer]:
     return answers
 
 
+def _do(store: Store, jobs: Sequence[_Queued]) -> list[Answer]:
+    """Do the jobs of a group, its events last: what is settled makes room for them."""
+    done = [Answer(job.answer, job.run(store)) for job in jobs if isinstance(job, Job)]
+    return done + _accept(store, [job for job in jobs if isinstance(job, Arrival)])
+
+
+def _accept(store: Store, arrivals: Sequence[Arrival]) -> list[Answer]:
+    found = store.accept([arrival.entry for arrival in arrivals]) if arrivals else []
+    return [
+        Answer(arrival.answer, error=news)
+        if isinstance(news, Rejected)
+        else Answer(arrival.answer, news)
+        for arrival, news in zip(arrivals, found, strict=True)
+    ]
+
+
 def _read(store: Store, job: Job) -> Answer:
     if store.health.corrupt:
         return _refuse([job], Trouble.CORRUPT)[0]
     try:
-        return _attempt(store, job)
+        return Answer(job.answer, job.run(store))
     except Exception as error:  # noqa: BLE001 - as above
         return _refuse([job], store.health.failed(error))[0]
 
 
-def _attempt(store: Store, job: Job) -> Answer:
-    try:
-        return Answer(job.answer, job.run(store))
-    except Rejected as refusal:
-        return Answer(job.answer, error=refusal)
-
-
-def _refuse(jobs: Iterable[Job], trouble: Trouble) -> list[Answer]:
+def _refuse(jobs: Iterable[_Queued], trouble: Trouble) -> list[Answer]:
     return [Answer(job.answer, error=trouble.answer()) for job in jobs]
 
 
