@@ -1,17 +1,15 @@
 """A webhook delivery on its way in: ``Delivery`` → ``Verified`` → ``Entry``. Types only advance."""
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from saleor_segment_server.contract import Event, Pipeline
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A request as it came, not believed yet."""
 
     pipeline: str
@@ -24,16 +22,14 @@ class Delivery:
     """The ``Saleor-Api-Url`` header, which no signature covers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(NamedTuple):
     """A delivery whose signature is the shop's."""
 
     delivery: Delivery
     key_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What the journal stores."""
 
     key: bytes

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -22,6 +23,7 @@ class Metrics:
         self._received = self._counter(
             "received", "Deliveries answered, by what became of them", "pipeline", "outcome"
         )
+        self._received_as = cache(self._received.labels)  # which is slow to find them
         self._sent = self._counter("messages_sent", "Messages Segment acknowledged", "pipeline")
         self._batches = self._counter(
             "batches", "Batches sent, by what Segment's answer means", "pipeline", "outcome"
@@ -56,7 +58,7 @@ class Metrics:
 
     def received(self, pipeline: str, outcome: str) -> None:
         """Count an answered delivery; ``pipeline`` is empty where it is none we know."""
-        self._received.labels(pipeline, outcome).inc()
+        self._received_as(pipeline, outcome).inc()
 
     def sent(self, pipeline: str, messages: int) -> None:
         """Count messages that Segment acknowledged."""

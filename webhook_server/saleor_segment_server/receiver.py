@@ -14,6 +14,7 @@ import structlog
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from saleor_segment_server.acknowledgement import acknowledgement
 from saleor_segment_server.bodies import LARGEST_BODY, Bodies, Share, too_large
 from saleor_segment_server.contract import Event, Pipeline
 from saleor_segment_server.delivery import Delivery, Entry, Verified, accept_key, objection
@@ -81,7 +82,7 @@ class Receiver:
         self._heard: set[str] = set()
         self._finished = asyncio.Event()
 
-    async def receive(self, request: web.BaseRequest) -> web.Response:
+    async def receive(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a delivery.
 
         Raises:
@@ -90,10 +91,7 @@ class Receiver:
         pipeline_id, event_name = _address(request)
         await self.accept(request, pipeline_id, event_name)
         self._heard.add(pipeline_id)
-        response = web.Response()
-        if self.draining:
-            response.force_close()  # the next one finds another process
-        return response
+        return acknowledgement(request, last=self.draining)  # the next one finds another process
 
     def heard(self, pipeline_id: str) -> bool:
         """Tell whether Saleor itself brought a delivery of this Pipeline since the start."""
@@ -117,7 +115,8 @@ class Receiver:
             raise
         finally:
             self._in_flight -= 1
-            self._finished.set()
+            if not self._in_flight:
+                self._finished.set()
             known = pipeline_id if pipeline_id in self._table.pipelines else ""
             self._metrics.received(known, outcome)
         return outcome
@@ -159,7 +158,7 @@ class Receiver:
     async def _read(self, request: web.BaseRequest, share: Share) -> bytes:
         try:
             if request.content.is_eof():  # it came with the head: a small one always does
-                return await request.read()
+                return _whole(request.content.read_nowait())
             if "Expect" in request.headers:
                 await request.writer.write(_CONTINUE)
                 request.writer.output_size = 0
@@ -167,8 +166,6 @@ class Receiver:
                 return await share.read(request.content)
         except TimeoutError:
             raise TryLater("body_slow", "the body did not arrive in time") from None
-        except web.HTTPRequestEntityTooLarge:
-            raise too_large() from None
         except ConnectionError:
             raise Malformed("disconnected", "the connection ended before the body did") from None
         except (web.HTTPException, web.RequestPayloadError):
@@ -212,6 +209,12 @@ def _address(request: web.BaseRequest) -> tuple[str, str]:
     """Return the Pipeline's id and the event's name; both empty where that is no address."""
     match = _PATH.fullmatch(request.path)
     return (match[1], match[2]) if match and request.method == "POST" else ("", "")
+
+
+def _whole(body: bytes) -> bytes:
+    if len(body) > LARGEST_BODY:
+        raise too_large()
+    return body
 
 
 def _signature(request: web.BaseRequest) -> str:

@@ -6,8 +6,8 @@ but exactly this form may pass. ``jku``, ``jwk`` and ``x5u`` are not looked at.
 
 import base64
 import binascii
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import orjson
 from cryptography.exceptions import InvalidSignature
@@ -21,8 +21,7 @@ _LONGEST = 4096  # an 8192-bit signature and a header of the usual size
 _PADDING, _DIGEST = PKCS1v15(), SHA256()
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """A ``Saleor-Signature`` header taken apart, its form found right."""
 
     key_id: str

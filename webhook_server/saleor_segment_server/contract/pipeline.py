@@ -4,7 +4,7 @@ import hashlib
 import re
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -96,17 +96,17 @@ class SaleorSource(Model):
     app_ids: tuple[str, ...] = ()
     """Global ids of the apps whose deliveries are meant for us; empty: not checked."""
 
-    @property
+    @cached_property
     def key_set_url(self) -> str:
         """The address of the JWKS, given or derived."""
         return self.jwks_url or origin(self.api_url) + "/.well-known/jwks.json"
 
-    @property
+    @cached_property
     def shop_url(self) -> str:
         """The shop's own origin, without a trailing slash: an event's ``source``."""
         return origin(self.public_url or self.api_url)
 
-    @property
+    @cached_property
     def claimed_api_url(self) -> str:
         """The ``Saleor-Api-Url`` header genuine deliveries carry."""
         return self.shop_url + urlsplit(self.api_url).path
