@@ -20,6 +20,7 @@ from tests.bench.cold_start import ColdStart
 from tests.bench.end_to_end import EndToEnd
 from tests.bench.fleet import Fleet
 from tests.bench.forwarding import Forwarding
+from tests.bench.journal import Journal
 from tests.bench.latency import Latency
 from tests.bench.page import write
 from tests.bench.receiving import Receiving
@@ -37,6 +38,7 @@ Make = Callable[[Path, bool], Bench]
 BENCHES: Mapping[str, Make] = MappingProxyType(
     {
         "receiver": lambda at, quick: Receiving(at, deliveries=3000 if quick else 20_000),
+        "journal": lambda at, quick: Journal(at, events=10_000 if quick else 100_000),
         "forwarder": lambda at, quick: Forwarding(at, events=10_000 if quick else 50_000),
         "backlog": lambda at, quick: Backlog(at, events=50_000 if quick else 1_000_000),
         "through": lambda at, quick: EndToEnd(at, deliveries=3000 if quick else 20_000),

@@ -30,6 +30,9 @@ mocked: real sockets, real signatures, a real file on a disk that is waited for.
   so many connections with one request in flight on each. The *floor* is a receiver of the same
   libraries without our code: aiohttp on uvloop, the same verification, one SQLite row for each
   delivery, committed in groups. It has no limits, no routing by integration and parses nothing.
+- **journal**: events per second through the journal by itself, 64 accepted at once, then 500 taken
+  and settled at once. *Plain SQLite* is a table of keys and one of bodies, written by the
+  thread that asks: no pipelines, states, counts, quotas or bounds, and no event loop to keep free.
 - **forwarder**: messages per second from a full journal through the mapping into Segment's twin;
   `segment-analytics-python` sends the very same messages from memory, set up for throughput. The
   *floor* is written straight with the same libraries for this one payload: rows of SQLite, one
@@ -68,7 +71,8 @@ own. Time in C counts where Python called it. The journal's thread, and those th
 are not in it: what they cost stands above.
 
 In the receiver the floor pays for HTTP, the signature and the hand-over to the journal as well;
-judging the body and counting come on top. In the forwarder nearly all is the mapping.
+judging the body and counting come on top, aiohttp's router and its answers come off. In the
+forwarder nearly all is the mapping.
 """
 
 DOES = {
@@ -76,7 +80,10 @@ DOES = {
     "asyncio": "tasks and timeouts; what uvloop does by itself",
     "prometheus_client": "counting",
     "yarl": "the address of a request",
-    "app": "the answer to a request",
+    "acknowledgement": "the answer to a delivery",
+    "app": "the answer to what is refused",
+    "bodies": "what bodies take in memory",
+    "connections": "who waits and who is answered",
     "contract": "the integration and its events",
     "delivery": "decoding and judging the body, its accept key (SHA-256)",
     "forwarder": "windows: taking, mapping, sending, settling",
