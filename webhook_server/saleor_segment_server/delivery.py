@@ -1,12 +1,18 @@
 """A webhook delivery on its way in: ``Delivery`` → ``Verified`` → ``Entry``. Types only advance."""
 
 import hashlib
+import re
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
 
 from saleor_segment_server.contract import Event, Pipeline
+
+_HEAD = re.compile(
+    rb'\{"__typename": "(\w+)", "issuedAt": "([\w:.+-]+)", "recipient": \{"id": "([\w=+/-]+)"\}, "'
+)
+"""How a body begins that our own subscription asked for, as Saleor writes it."""
 
 
 class Delivery(NamedTuple):
@@ -69,7 +75,7 @@ def objection(verified: Verified, pipeline: Pipeline, *, now: float, max_age: fl
     if claimed is not None and claimed.lower() != pipeline.saleor.claimed_api_url.lower():
         return "its Saleor-Api-Url is not the shop's: see publicUrl of the integration"
     try:
-        payload = _payload(orjson.loads(delivery.body))
+        payload = _head(delivery.body) or _payload(orjson.loads(delivery.body))
     except orjson.JSONDecodeError:
         return "the body is no JSON"
     return (
@@ -77,6 +83,22 @@ def objection(verified: Verified, pipeline: Pipeline, *, now: float, max_age: fl
         or _wrong_app(payload, pipeline.saleor.app_ids)
         or _too_old(payload, now - max_age)
     )
+
+
+def _head(body: bytes) -> dict[str, Any] | None:
+    """Return what is judged, where it stands first: decoding the rest too takes eight times as long.
+
+    Saleor has signed the body, and its encoder names no field twice. Whether the rest is an order
+    is seen when it is mapped.
+    """
+    if (found := _HEAD.match(body)) is None:
+        return None
+    name, issued_at, app_id = found.groups()
+    return {
+        "__typename": name.decode(),
+        "issuedAt": issued_at.decode(),
+        "recipient": {"id": app_id.decode()},
+    }
 
 
 def _payload(body: object) -> dict[str, Any]:
