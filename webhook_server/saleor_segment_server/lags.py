@@ -1,7 +1,7 @@
 """How long deliveries took to reach Segment, counted by the window.
 
-prometheus_client's own histogram takes one observation at a time, at 4 µs each: that was a tenth
-of what a message cost.
+prometheus_client's own histogram takes one observation at a time, and showed in what a message
+cost.
 """
 
 from bisect import bisect_left

@@ -5,43 +5,37 @@ deleted before the payload was built, and there is nothing to send.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from saleor_segment_server.contract import Event
 from saleor_segment_server.contract.events import Subject
 from saleor_segment_server.errors import Unmappable
-from saleor_segment_server.mapping.fields import Fields, child, moment, text
+from saleor_segment_server.mapping.fields import Fields, child, text, timestamp
 
 # Bound once: in Python 3.11 a look at a member costs as much as a call.
 _ORDER, _CHECKOUT, _CUSTOMER = Subject.ORDER, Subject.CHECKOUT, Subject.CUSTOMER
 _TYPE_NAMES: Mapping[Event, str] = MappingProxyType({event: event.type_name for event in Event})
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """What every event has."""
+class NullEvent(NamedTuple):
+    """A delivery about something that is gone."""
 
     event: Event
     body: bytes
     """The delivery as it was received."""
-    issued_at: datetime | None
-    """When Saleor built the payload, in UTC; ``None`` where the body was not asked for it."""
+    issued_at: str | None
+    """When Saleor built the payload, as Segment has it; ``None``: the body was not asked for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class NullEvent(Delivered):
-    """A delivery about something that is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class OrderEvent(Delivered):
+class OrderEvent(NamedTuple):
     """What a delivery says of one order."""
 
+    event: Event
+    body: bytes
+    issued_at: str | None
     order: Fields
     """Saleor's ``Order``; it has an id."""
 
@@ -52,10 +46,12 @@ class OrderEvent(Delivered):
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class FulfillmentEvent(Delivered):
+class FulfillmentEvent(NamedTuple):
     """What a delivery says of one parcel of an order."""
 
+    event: Event
+    body: bytes
+    issued_at: str | None
     fulfillment: Fields
     """Saleor's ``Fulfillment``; it has an id."""
     order: Fields
@@ -68,10 +64,12 @@ class FulfillmentEvent(Delivered):
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class CheckoutEvent(Delivered):
+class CheckoutEvent(NamedTuple):
     """What a delivery says of one checkout."""
 
+    event: Event
+    body: bytes
+    issued_at: str | None
     checkout: Fields
     """Saleor's ``Checkout``; it has an id."""
 
@@ -82,10 +80,12 @@ class CheckoutEvent(Delivered):
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class CustomerEvent(Delivered):
+class CustomerEvent(NamedTuple):
     """What a delivery says of one customer's account."""
 
+    event: Event
+    body: bytes
+    issued_at: str | None
     user: Fields
     """Saleor's ``User``; it has an id."""
 
@@ -107,11 +107,12 @@ def parse(event: Event, body: bytes) -> Parsed:
         Unmappable: It is no such event; the message names the field, never its value.
     """
     fields = event_fields(event, _decoded(body))
-    if text(fields, "__typename") not in {None, _TYPE_NAMES[event]}:
+    type_name = text(fields, "__typename")
+    if type_name is not None and type_name != _TYPE_NAMES[event]:
         raise Unmappable(f"__typename is not {_TYPE_NAMES[event]}")
     subject = event.subject
     about = _subject(fields, subject)
-    issued_at = moment(fields, "issuedAt")
+    issued_at = timestamp(fields, "issuedAt")
     if about is None:
         return NullEvent(event, body, issued_at)
     if subject is _ORDER:

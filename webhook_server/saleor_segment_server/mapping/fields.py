@@ -3,10 +3,11 @@
 Saleor leaves a field null where it has nothing and where the app may not read it, and an older
 subscription may not have asked for it at all: null, ``""`` and missing are one thing, absent.
 
-What every message reads by the dozen is read at once, by ``texts`` and ``amounts``: four times as
-fast as field by field, which took half of the forwarder's time.
+What every message reads by the dozen is read at once, by ``texts`` and ``amounts``: field by field
+it took half of the forwarder's time.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -24,6 +25,7 @@ Read = Callable[[Any], tuple[Any, ...]]
 _ABSENT: Fields = MappingProxyType({})
 _OBJECT = frozenset({dict})
 _TEXT = frozenset({str, type(None)})
+_AS_SALEOR_WRITES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", re.ASCII).fullmatch
 
 
 def child(parent: Fields, key: str) -> Fields:
@@ -104,6 +106,17 @@ def moment(parent: Fields, key: str) -> datetime | None:
     except (ValueError, OverflowError):
         pass
     raise Unmappable(f"{key} is not a time with its zone", parent)
+
+
+def timestamp(parent: Fields, key: str) -> str | None:
+    """Return the time under ``key`` as Segment has it, in UTC and to the millisecond."""
+    found = moment(parent, key)
+    if found is None:
+        return None
+    written: str = parent[key]
+    if _AS_SALEOR_WRITES(written):  # writing the time anew takes 3 µs more
+        return f"{written[:23]}Z"
+    return found.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def present(properties: Mapping[str, Any]) -> dict[str, Any]:

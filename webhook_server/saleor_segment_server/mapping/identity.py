@@ -128,15 +128,19 @@ def _email_id(email: str | None, pipeline: Pipeline) -> str | None:
 
 def _email(parent: Fields, key: str) -> str | None:
     """Return an email as typed; one that Saleor obfuscated (``a...@example.com``) is absent."""
-    email = (text(parent, key) or "").strip()
-    return email if email and "...@" not in email else None
+    typed = text(parent, key)
+    if typed is None or "...@" in typed:
+        return None
+    return typed.strip() or None
 
 
 def _storefront_id(subject: Fields, pipeline: Pipeline) -> str | None:
     """Return the anonymous id the storefront left; an address in its place is one all the same."""
     tracking = pipeline.tracking
     left = child(subject, "metafields")
-    anonymous_id = (text(left, tracking.anonymous_id_key) or "").strip() if left else ""
+    if not left:
+        return None
+    anonymous_id = (text(left, tracking.anonymous_id_key) or "").strip()
     if "@" in anonymous_id and tracking.privacy.email is not _PLAIN:
         return None
     return anonymous_id if 0 < len(anonymous_id) <= _LONGEST_ID else None

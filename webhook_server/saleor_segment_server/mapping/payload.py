@@ -15,7 +15,9 @@ from saleor_segment_server.mapping.shrink import LIMIT, shrunk
 from saleor_segment_server.message import Message
 
 _PACKAGE = "saleor-segment-operator"
-_SOFTWARE: Final = {"name": _PACKAGE, "version": metadata.version(_PACKAGE)}
+_SOFTWARE: Final = orjson.Fragment(
+    orjson.dumps({"name": _PACKAGE, "version": metadata.version(_PACKAGE)})
+)
 
 
 def track(
@@ -40,9 +42,9 @@ def track(
     item: dict[str, Any] = {"type": "track", "event": name}
     _sign(item, parsed, person, identifier)
     item["properties"] = properties
-    item["context"] = _context(person)
+    item["context"] = context = _context(person)
     if person.traits:
-        item["context"]["traits"] = person.traits
+        context["traits"] = person.traits
     payload = _encoded(item)
     return Message(identifier, payload if len(payload) <= LIMIT else shrunk(item))
 
@@ -82,8 +84,7 @@ def _sign(item: dict[str, Any], parsed: Parsed, person: Person, identifier: str)
         item["anonymousId"] = person.anonymous_id
     item["messageId"] = identifier
     if parsed.issued_at is not None:
-        moment = parsed.issued_at.isoformat(timespec="milliseconds")
-        item["timestamp"] = moment.replace("+00:00", "Z")
+        item["timestamp"] = parsed.issued_at
 
 
 def _context(person: Person) -> dict[str, Any]:

@@ -35,10 +35,7 @@ def products(
         options: What is told of a product besides.
         channel: Slug of the order's channel, for the address of a product's page.
     """
-    found = [
-        _product(line, of_line, position)
-        for position, (line, of_line) in enumerate(zip(lines, amounts, strict=True), start=1)
-    ]
+    found = list(map(_product, lines, amounts, range(1, len(lines) + 1)))
     if options is not None and (options.url is not None or options.brand_attribute is not None):
         for product, line in zip(found, lines, strict=True):
             product.update(_besides(child(child(line, "variant"), "product"), options, channel))

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from saleor_segment_server.contract.tracking import Disclosure, Tracking
-from saleor_segment_server.mapping.fields import Fields, child, moment, present, text
+from saleor_segment_server.mapping.fields import Fields, child, present, text, timestamp
 
 Traits = dict[str, Any]
 """The ``traits`` of a person, without a null: Segment reads that as the wish to erase."""
@@ -45,8 +45,8 @@ def traits(
             told |= present({"phone": _text(address, "phone")})
         if privacy.address is _PLAIN:
             told |= present({"address": _address(address) or None})
-    if told and joined and (created := moment(user, "dateJoined")) is not None:
-        told["createdAt"] = created.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if told and joined and (created := timestamp(user, "dateJoined")) is not None:
+        told["createdAt"] = created
     return told
 
 
