@@ -103,6 +103,7 @@ def test_a_message_has_what_segment_reads() -> None:
 
 
 def test_the_source_is_the_address_the_shop_is_known_by() -> None:
+    assert PIPELINE.saleor.shop_url != "https://shop.example.org:8443"  # looked at before the copy
     saleor = PIPELINE.saleor.model_copy(update={"public_url": "https://Shop.example.org:8443"})
     pipeline = PIPELINE.model_copy(update={"saleor": saleor})
     properties = message_of(Event.ORDER_CREATED, {"order": {"id": "x"}}, pipeline)["properties"]
