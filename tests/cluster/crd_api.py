@@ -108,7 +108,7 @@ def installed(plane: ControlPlane, kubectl: Kubectl, namespace: str) -> Iterator
     ) as client:
         api = Api(client, kubectl.within(namespace))
         api.kubectl("apply", "-f", ROOT / "crds")
-        api.kubectl("wait", "--for=condition=Established", f"crd/{NAME}", "--timeout=30s")
+        api.kubectl("wait", "--for=condition=Established", f"crd/{NAME}", "--timeout=90s")
         api.wait_until_served()
         assert GROUP in api.kubectl("api-resources")  # and kubectl forgets what it saw before
         api.kubectl("create", "namespace", namespace)

@@ -292,7 +292,7 @@ async def a_tenant(
     ):
         yield replace(site, saleor=saleor, segment=segment, shop=namespace)
         with suppress(Refused):
-            await site.kubectl.run("-n", namespace, "delete", "ssi", "--all", "--timeout=20s")
+            await site.kubectl.run("-n", namespace, "delete", "ssi", "--all", "--timeout=90s")
 
 
 def _shop(key: SigningKey | None, *, time_scale: float) -> SaleorTwin:

@@ -29,7 +29,7 @@ async def live_through_it_all(tenant: Site, name: str = NAME) -> None:
     await rotation(tenant)
     await wrong_password(tenant, name)
     await refused_key(tenant, name)
-    await tenant.kubectl.within(tenant.shop).delete("ssi", name, "--timeout=30s")
+    await tenant.kubectl.within(tenant.shop).delete("ssi", name, "--timeout=90s")
 
 
 async def drift(tenant: Site, name: str = NAME) -> None:

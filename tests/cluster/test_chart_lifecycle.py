@@ -189,7 +189,7 @@ async def _status(url: str, expected: int) -> bool:
 async def test_an_orphaned_app_stays_in_saleor_and_is_called_no_more(site: Site) -> None:
     async with a_tenant(site, "orphaning") as tenant:
         uid = (await tenant.connect(deletionPolicy="Orphan"))["metadata"]["uid"]
-        await tenant.kubectl.within(tenant.shop).delete("ssi", NAME, "--timeout=20s")
+        await tenant.kubectl.within(tenant.shop).delete("ssi", NAME, "--timeout=90s")
         (app,) = tenant.saleor.apps
         assert [hook.is_active for hook in app.webhooks] == [False] * 5
         assert f"{RELEASE}-app-{uid}" not in await own_secrets(site, "app")
@@ -205,7 +205,7 @@ async def test_a_namespace_goes_soon_though_its_secrets_went_first(site: Site) -
         await bystander.connect()
         uid = (await doomed.connect())["metadata"]["uid"]
         await site.kubectl.run("-n", "doomed", "delete", "secret", "--all")
-        await site.kubectl.run("delete", "namespace", "doomed", "--timeout=30s")
+        await site.kubectl.run("delete", "namespace", "doomed", "--timeout=90s")
         assert f"{RELEASE}-app-{uid}" not in await own_secrets(site, "app")
         (app,) = doomed.saleor.apps
         assert not any(hook.is_active for hook in app.webhooks)
@@ -232,8 +232,8 @@ async def test_an_uninstall_keeps_integrations_and_an_install_goes_on_with_them(
         assert not document["metadata"].get("finalizers")
         assert apps_made(kept) == (1, 1)
         # Nothing is stuck though nobody is there to let it go.
-        await stuck.kubectl.within("stuck").delete("ssi", NAME, "--timeout=10s")
-        await site.kubectl.run("delete", "namespace", "stuck", "--timeout=30s")
+        await stuck.kubectl.within("stuck").delete("ssi", NAME, "--timeout=90s")
+        await site.kubectl.run("delete", "namespace", "stuck", "--timeout=90s")
         kept.segment.faults.clear()
         # Whoever is in a hurry need not wait until the Lease of the uninstall expires.
         await site.kubectl.run("delete", "lease", OPERATOR)

@@ -83,9 +83,9 @@ async def test_apply_installs_what_works_and_delete_takes_it_away(
     site.order()
     await site.all_arrived()
     within = site.kubectl.within(site.shop)
-    await within.delete("ssi", NAME, "--timeout=30s")
+    await within.delete("ssi", NAME, "--timeout=90s")
     assert site.saleor.apps == []
-    await site.kubectl.run("delete", "-k", folder, "--timeout=60s")
+    await site.kubectl.run("delete", "-k", folder, "--timeout=90s")
     with pytest.raises(Refused, match="not found"):
         await site.kubectl.run("get", "namespace", RELEASE)
 

@@ -138,7 +138,7 @@ async def test_what_befell_it_is_told_to_who_asks(tenant: Site) -> None:
 
 async def test_nor_in_what_is_said_at_the_end(tenant: Site) -> None:
     planted = await everything_planted(tenant)
-    await tenant.kubectl.within(tenant.shop).delete("ssi", NAME, "--timeout=30s")
+    await tenant.kubectl.within(tenant.shop).delete("ssi", NAME, "--timeout=90s")
     await tenant.helm.uninstall(RELEASE)
     events = await tenant.kubectl.run("get", "events", "-A", "-o", "json")
     logs = tenant.kubelet.all_logs(tenant.namespace)

@@ -120,7 +120,7 @@ async def test_a_secret_is_looked_for_beside_the_integration_only(site: Site) ->
         "WriteKeyValid", "False", "SecretMissing", name="thief", namespace=ALSO_OURS
     )
     assert f"Secret {ALSO_OURS}/segment" in told["message"]
-    await site.kubectl.run("-n", ALSO_OURS, "delete", "ssi", "thief", "--timeout=20s")
+    await site.kubectl.run("-n", ALSO_OURS, "delete", "ssi", "thief", "--timeout=90s")
 
 
 async def test_people_with_edit_make_integrations_and_those_with_view_look_at_them(
@@ -146,7 +146,7 @@ async def test_people_with_edit_make_integrations_and_those_with_view_look_at_th
     as_eddie = ("--subresource=status", "--type=merge", "-p", patch, "--as=eddie")
     with pytest.raises(Refused, match="forbidden"):
         await within.run("patch", "ssi", "of-eddie", *as_eddie)
-    await within.run("delete", "ssi", "of-eddie", "--as=eddie", "--timeout=20s")
+    await within.run("delete", "ssi", "of-eddie", "--as=eddie", "--timeout=90s")
 
 
 async def _can(site: Site, person: str, verb: str) -> bool:
@@ -165,10 +165,10 @@ async def test_one_whose_namespace_is_watched_no_longer_says_so_and_can_be_delet
     await site.helm.upgrade(CHART, RELEASE, site.values | {"watchNamespaces": [OURS]})
     told = await guest.condition("Ready", "Unknown", "NotWatched", name="left")
     assert ALSO_OURS in told["message"]
-    await guest.kubectl.within(ALSO_OURS).delete("ssi", "left", "--timeout=40s")
+    await guest.kubectl.within(ALSO_OURS).delete("ssi", "left", "--timeout=90s")
     await site.helm.upgrade(CHART, RELEASE, site.values)
     await guest.connect("again")
-    await guest.kubectl.within(ALSO_OURS).delete("ssi", "again", "--timeout=20s")
+    await guest.kubectl.within(ALSO_OURS).delete("ssi", "again", "--timeout=90s")
 
 
 async def test_every_right_in_two_namespaces_is_used_and_no_other(site: Site) -> None:
@@ -180,7 +180,7 @@ async def test_every_right_in_two_namespaces_is_used_and_no_other(site: Site) ->
     # A namespace takes its roles with it: what is left is enough to let go, and to go on.
     await guest.connect("late")
     mark = site.plane.audit.mark()
-    await site.kubectl.run("delete", "namespace", ALSO_OURS, "--timeout=30s")
+    await site.kubectl.run("delete", "namespace", ALSO_OURS, "--timeout=90s")
     await restart(site)
     await site.apply(site.integration(events=["ORDER_CREATED"]))
     await until(lambda: len(site.saleor.apps[0].webhooks) == 1)

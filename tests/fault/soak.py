@@ -5,6 +5,7 @@ figures that show it. The short form of each is a test in this folder.
 """
 
 import asyncio
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -87,31 +88,43 @@ async def carry_out(part: Part) -> tuple[str, bool]:
         verdict = await part.run(Path(folder))
     took = timedelta(seconds=round(time.monotonic() - began))
     lines = [f"## {part.name}: {'held' if verdict.held else 'did not hold'}", "", part.promise, ""]
-    lines += [f"- {figure}" for figure in verdict.figures] + [f"- took {took}", ""]
+    lines += [f"- {figure}" for figure in verdict.figures] + [f"- took {took}"]
     return "\n".join(lines), verdict.held
 
 
 HEAD = """# Soak
 
 Written by `make soak`; do not edit. The long forms of the faults in
-[failure-modes.md](failure-modes.md), one after the other.
+[failure-modes.md](failure-modes.md). A part that is run alone (`make soak ARGS=Idle`) renews its
+section.
 
-{machine}
-"""
+{machine}"""
+
+
+def sections(page: str) -> dict[str, str]:
+    """Return the sections of a page, by the name of their part."""
+    parts = re.split(r"^## ", page, flags=re.MULTILINE)[1:]
+    return {part.partition(": ")[0]: f"## {part.strip()}" for part in parts}
+
+
+def renew(part: Part, section: str) -> None:
+    """Put a part's new section into the page, in the order of the parts."""
+    known = sections(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else {}
+    known[part.name] = section
+    told = [known[each.name] for each in PARTS if each.name in known]
+    head = HEAD.format(machine=machine(PAGE.parent))
+    PAGE.write_text("\n\n".join([head, *told]) + "\n", encoding="utf-8")
 
 
 async def soak(names: Sequence[str]) -> bool:
-    """Run the parts, print them as they end, write the page if all ran, say whether all held."""
-    sections, all_held = [], True
+    """Run the parts, print and write down each as it ends, and say whether all held."""
+    all_held = True
     for part in select(names):
         print(f"{part.name} …", file=sys.stderr, flush=True)  # noqa: T201 - a command line
         section, held = await carry_out(part)
         print(section, flush=True)  # noqa: T201 - a command line
-        sections.append(section)
+        renew(part, section)
         all_held &= held
-    if not names:
-        head = HEAD.format(machine=machine(PAGE.parent))
-        PAGE.write_text("\n".join([head, *sections]).rstrip() + "\n", encoding="utf-8")
     return all_held
 
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 Line = dict[str, Any]
 
-_START_SECONDS = 30.0
+_START_SECONDS = 60.0
 
 
 @dataclass
@@ -131,7 +131,7 @@ def saleor_segment(
     return Program(line, folder, environment or {}, before)
 
 
-async def until(test: Callable[[], Any], *, seconds: float = 20.0, every: float = 0.02) -> Any:
+async def until(test: Callable[[], Any], *, seconds: float = 60.0, every: float = 0.02) -> Any:
     """Return what ``test`` returns once it is true; it may be async."""
     async with asyncio.timeout(seconds):
         while True:
