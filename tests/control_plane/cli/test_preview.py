@@ -1,14 +1,19 @@
-"""The preview, as a process: files and standard input in, messages, tables and remarks out."""
+"""The preview: files and standard input in, messages, tables and remarks out."""
 
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from saleor_segment_operator.cli.main import invoke
+from saleor_segment_operator.cli.preview import preview
 from tests.data_plane.mapping.deliveries import FIXTURES, captured
 from tests.data_plane.mapping.golden import golden_path
 
@@ -27,13 +32,13 @@ spec:
 """
 
 
+@dataclass
 class Done:
     """A preview that has ended."""
 
-    def __init__(self, done: "subprocess.CompletedProcess[bytes]") -> None:
-        self.code = done.returncode
-        self.out = done.stdout.decode()
-        self.err = done.stderr.decode()
+    code: int
+    out: str
+    err: str
 
     @property
     def messages(self) -> list[Json]:
@@ -57,15 +62,20 @@ class Configured:
         path.write_text(document if isinstance(document, str) else json.dumps(document))
         return path
 
-    def preview(self, *deliveries: Path | str, stdin: bytes = b"", **flags: str) -> Done:
+    def arguments(self, *deliveries: Path | str, **flags: str) -> list[str]:
         arguments = ["-f", str(self.manifests)]
         for delivery in deliveries:
             arguments += ["--delivery", str(delivery)]
         for flag, value in flags.items():
             arguments += [f"--{flag}", value]
-        program = "from saleor_segment_operator.cli.main import main; main()"
-        command = [sys.executable, "-c", program, "preview", *arguments]
-        return Done(subprocess.run(command, input=stdin, capture_output=True, check=False))
+        return arguments
+
+    def preview(self, *deliveries: Path | str, **flags: str) -> Done:
+        out, err = TextIOWrapper(BytesIO(), encoding="utf-8"), StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            code = invoke(preview, self.arguments(*deliveries, **flags))
+        out.seek(0)
+        return Done(code, out.read(), err.getvalue())
 
 
 @pytest.fixture
@@ -112,7 +122,10 @@ def test_several_deliveries_go_through_one_ledger(here: Configured) -> None:
 
 def test_a_raw_body_may_come_by_standard_input(here: Configured) -> None:
     stored = json.loads(capture("order-created.jpy").read_text())
-    done = here.preview("-", stdin=stored["body"].encode(), output="jsonl")
+    program = "from saleor_segment_operator.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "preview", *here.arguments("-", output="jsonl")]
+    ended = subprocess.run(command, input=stored["body"].encode(), capture_output=True, check=False)
+    done = Done(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
     assert [message["event"] for message in done.messages] == ["Saleor Order Created"]
 
 
