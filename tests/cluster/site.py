@@ -29,7 +29,7 @@ CHART = ROOT / "charts/saleor-segment-operator"
 RELEASE = "saleor-segment"
 NAME = "main-shop"
 OPERATOR, SERVER = f"{RELEASE}-operator", f"{RELEASE}-server-0"
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 Object = dict[str, Any]
 

@@ -71,7 +71,7 @@ async def test_without_an_operator_orders_flow_and_the_next_one_makes_no_second_
 
 
 async def test_a_server_killed_again_and_again_loses_and_doubles_nothing(site: Site) -> None:
-    async with a_tenant(site, "killed") as tenant:
+    async with a_tenant(site, "killed", time_scale=5) as tenant:
         await tenant.connect()
         volume = site.kubelet.mount(site.namespace, SERVER, "/var/lib/saleor-segment")
         restarts, _ = (await site.running())[SERVER]
@@ -81,7 +81,7 @@ async def test_a_server_killed_again_and_again_loses_and_doubles_nothing(site: S
             await until(partial(_runs_anew, site, killed))
             await ready(site, SERVER)
             await tenant.arrives(tenant.order())
-        await tenant.balances(seconds=60)
+        await tenant.balances(seconds=120)
         assert (await site.running())[SERVER][0] == restarts + 3
         assert site.kubelet.mount(site.namespace, SERVER, "/var/lib/saleor-segment") == volume
 

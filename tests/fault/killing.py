@@ -61,6 +61,7 @@ class Killing:
             pressing = asyncio.create_task(self._press(program))
             await self._until(moment, program)
             program.process.kill()
+            await program.process.wait()
             await asyncio.wait_for(pressing, 60)
         assert program.process.returncode == -signal.SIGKILL, program.text
         self.moments[moment] += 1

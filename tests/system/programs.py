@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -132,7 +133,11 @@ def saleor_segment(
 
 
 async def until(test: Callable[[], Any], *, seconds: float = 60.0, every: float = 0.02) -> Any:
-    """Return what ``test`` returns once it is true; it may be async."""
+    """Return what ``test`` returns once it is true; it may be async.
+
+    It is asked more seldom the longer that takes, by a twentieth: asking costs what is waited for.
+    """
+    began = time.monotonic()
     async with asyncio.timeout(seconds):
         while True:
             found = test()
@@ -140,4 +145,4 @@ async def until(test: Callable[[], Any], *, seconds: float = 60.0, every: float 
                 found = await found
             if found:
                 return found
-            await asyncio.sleep(every)
+            await asyncio.sleep(max(every, min((time.monotonic() - began) / 20, 0.5)))
