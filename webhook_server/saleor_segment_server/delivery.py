@@ -86,7 +86,7 @@ def objection(verified: Verified, pipeline: Pipeline, *, now: float, max_age: fl
 
 
 def _head(body: bytes) -> dict[str, Any] | None:
-    """Return what is judged, where it stands first: decoding the rest too takes eight times as long.
+    """Return what is judged, where it stands first: decoding all takes eight times as long.
 
     Saleor has signed the body, and its encoder names no field twice. Whether the rest is an order
     is seen when it is mapped.
