@@ -35,7 +35,7 @@ class Helm:
         values: Values | None = None,
         *,
         wait: bool = True,
-        seconds: int = 60,
+        seconds: int = 180,
         create_namespace: bool = False,
     ) -> Release:
         """Install a chart's folder or package as release ``name``.
@@ -65,7 +65,7 @@ class Helm:
         values: Values | None = None,
         *,
         wait: bool = True,
-        seconds: int = 60,
+        seconds: int = 180,
         reuse_values: bool = False,
     ) -> Release:
         """Upgrade a release.
@@ -88,7 +88,7 @@ class Helm:
             context,
         )
 
-    async def uninstall(self, name: str, *, wait: bool = True, seconds: int = 60) -> Release:
+    async def uninstall(self, name: str, *, wait: bool = True, seconds: int = 180) -> Release:
         """Remove a release.
 
         Raises:
@@ -99,7 +99,7 @@ class Helm:
         )
 
     async def rollback(
-        self, name: str, *, version: int | None = None, wait: bool = True, seconds: int = 60
+        self, name: str, *, version: int | None = None, wait: bool = True, seconds: int = 180
     ) -> None:
         """Go back to an earlier revision, the last one by default.
 

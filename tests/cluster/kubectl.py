@@ -71,12 +71,12 @@ class Kubectl:
         """Delete one object and wait until it is gone; ``--wait=false`` among ``more`` does not."""
         return await self.run("delete", kind, name, *more, *_in(namespace))
 
-    async def wait(self, what: str, condition: str, *, seconds: float = 30.0) -> str:
+    async def wait(self, what: str, condition: str, *, seconds: float = 90.0) -> str:
         """``kubectl wait`` for ``kind/name``: ``condition=Ready``, ``delete``, ``jsonpath=…``."""
         flags = [f"--for={condition}", f"--timeout={seconds}s"]
         return await self.run("wait", what, *flags)
 
-    async def rollout(self, what: str, *, seconds: float = 30.0) -> str:
+    async def rollout(self, what: str, *, seconds: float = 90.0) -> str:
         """Wait until ``deployment/name`` or ``statefulset/name`` is rolled out."""
         return await self.run("rollout", "status", what, f"--timeout={seconds}s")
 

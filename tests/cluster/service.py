@@ -44,6 +44,7 @@ class Entrance:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+        await asyncio.sleep(0)  # for what was just accepted to be known
         tasks = {self._following, *self._open}
         for task in tasks:
             task.cancel()
@@ -76,6 +77,9 @@ class Entrance:
             await self._forward(reader, writer)
         except OSError:
             pass
+        except asyncio.CancelledError:
+            writer.transport.abort()  # whoever reads no more would keep it open
+            raise
         finally:
             self._open.discard(task)
             writer.close()

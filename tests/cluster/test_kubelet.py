@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -248,7 +249,12 @@ async def test_a_pod_that_is_not_ready_leaves_the_service_and_comes_back(
 async def test_a_container_whose_liveness_fails_is_started_again(here: Kubectl) -> None:
     probe = {"httpGet": {"path": "/none", "port": 8080}, "periodSeconds": 1, "failureThreshold": 1}
     name = await deployed(here, container={"livenessProbe": probe})
-    await here.wait(f"pod/{name}", "jsonpath={.status.containerStatuses[0].restartCount}=1")
+    await until(partial(_restarted, here, name), every=0.2)
+
+
+async def _restarted(here: Kubectl, name: str) -> bool:
+    (container,) = (await here.get("pod", name))["status"]["containerStatuses"]
+    return bool(container["restartCount"] >= 1)
 
 
 async def test_a_stateful_set_keeps_volume_and_address(

@@ -79,7 +79,7 @@ class Lives:
                 await until(until_)
                 stop.set()
             with suppress(BaseExceptionGroup):  # of the one that is killed
-                await asyncio.wait_for(task, 30)
+                await asyncio.wait_for(task, 90)
             assert stop.is_set() == (kill_at is None), f"{kill_at} did not happen"
         finally:
             task.cancel()

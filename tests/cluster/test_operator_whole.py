@@ -294,7 +294,7 @@ async def test_an_api_server_that_ends_takes_the_operator_along_and_the_next_one
         await ground.ready()
         async with stopped(plane):
             with pytest.raises(BaseExceptionGroup) as ended:
-                await asyncio.wait_for(asyncio.shield(task), 10)
+                await asyncio.wait_for(asyncio.shield(task), 60)
             assert ended.group_contains(Lost, match="leadership is lost")
             before = len(logs)
             next_ = await stack.enter_async_context(an_operator(ground, **short))

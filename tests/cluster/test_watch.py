@@ -168,7 +168,7 @@ async def test_a_watch_that_falls_silent_is_lost(scene: Scene) -> None:
         await until(lambda: scene.watch.pulse.live)
         scene.proxy.fail(Fault("WATCH", INTEGRATIONS.plural))
         with pytest.raises(Lost, match="is dead: silent for"):
-            await asyncio.wait_for(task, 30)
+            await asyncio.wait_for(task, 90)
 
 
 async def test_an_idle_watch_is_not_taken_for_a_dead_one(scene: Scene) -> None:

@@ -11,7 +11,7 @@ from tests.cluster.kubelet.node import Node
 from tests.cluster.kubelet.pod import Pod
 from tests.cluster.plane.control_plane import ControlPlane
 
-_START_SECONDS = 30.0
+_START_SECONDS = 90.0
 
 
 class Kubelet:

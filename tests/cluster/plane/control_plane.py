@@ -21,7 +21,7 @@ from tests.cluster.plane.audit import POLICY, Audit
 from tests.cluster.plane.processes import Process
 
 ADDRESS = "127.0.0.2"
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 _EVERY = 0.05
 # Nodes are the tests' own, and EndpointSlices too: the API server refuses loopback addresses there.
 _NOT_RUN = (

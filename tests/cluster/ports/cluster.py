@@ -45,7 +45,7 @@ class Cluster:
         definition = yaml.safe_load(file.read_text())
         answer = await self._client.post(_DEFINITIONS, json=definition)
         assert answer.status_code in {201, 409}, answer.text
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while True:
                 if (await self._client.get(INTEGRATIONS.path())).is_success:
                     return
