@@ -41,6 +41,7 @@ def configure(*, level: str = "info", output: Format = "auto", stream: TextIO = 
     root.setLevel(level.upper())
     for chatty in ("httpx", "httpcore", "gql", "aiohttp.access", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)  # they log whole requests
+    # Loggers are not cached: one used before would never hear of what is configured here.
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
