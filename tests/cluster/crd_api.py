@@ -2,8 +2,6 @@
 
 import asyncio
 import ssl
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +10,11 @@ from typing import Any
 import httpx
 
 from saleor_segment_operator.resource import GROUP, KIND, VERSION
-from saleor_segment_operator.resource.crd import NAME, PLURAL
+from saleor_segment_operator.resource.crd import PLURAL
 from tests.agreement.layout import ROOT
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.plane.control_plane import ControlPlane
+from tests.system.programs import until
 
 
 class Api:
@@ -72,11 +71,11 @@ class Api:
         return dict(answer.raise_for_status().json())
 
     def wait_until_served(self) -> None:
-        """Wait until it is served, listed and described: a moment after ``Established``."""
-        deadline = time.monotonic() + 30
-        while not self._is_served():
-            assert time.monotonic() < deadline
-            threading.Event().wait(0.05)
+        """Wait until it is served, listed and described: a moment after ``Established``.
+
+        kubectl cannot wait for that at once: it refuses conditions that are not written yet.
+        """
+        asyncio.run(until(self._is_served, seconds=90, every=0.05))
 
     def _is_served(self) -> bool:
         discovery = {
@@ -108,7 +107,6 @@ def installed(plane: ControlPlane, kubectl: Kubectl, namespace: str) -> Iterator
     ) as client:
         api = Api(client, kubectl.within(namespace))
         api.kubectl("apply", "-f", ROOT / "crds")
-        api.kubectl("wait", "--for=condition=Established", f"crd/{NAME}", "--timeout=90s")
         api.wait_until_served()
         assert GROUP in api.kubectl("api-resources")  # and kubectl forgets what it saw before
         api.kubectl("create", "namespace", namespace)
