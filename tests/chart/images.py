@@ -114,13 +114,38 @@ class Builder:
     def _configure(self) -> None:
         self.data.mkdir()
         os.chown(self.data, USER, USER)
-        store = self.work / "store"
-        (self.work / "storage.conf").write_text(
-            f'[storage]\ndriver = "vfs"\ngraphroot = "{store}"\nrunroot = "{self.work}/run"\n'
-        )
         (self.work / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
 
+    def _store_in(self, driver: str, folder: Path, *more: str) -> None:
+        """Have buildah keep in ``folder`` what it makes from now on."""
+        lines = (
+            "[storage]",
+            f'driver = "{driver}"',
+            f'graphroot = "{folder}"',
+            f'runroot = "{self.work}/run-{folder.name}"',
+            *more,
+        )
+        (self.work / "storage.conf").write_text("\n".join(lines))
+
+    def _driver(self) -> str:
+        """Return ``overlay``, or where that is not to be ``vfs``, which copies all for each layer."""
+        self._store_in("overlay", self.work / "tried")
+        told = subprocess.run(
+            ["buildah", "info"], env=self.environment, check=False, capture_output=True
+        )
+        return "vfs" if told.returncode else "overlay"
+
     def _load_base(self) -> None:
+        """Have the base in a store that is read only afterwards, and found by later runs."""
+        driver = self._driver()
+        lasting = self.cache / f"store-{driver}"
+        self._store_in(driver, lasting)
+        if _BASE not in self._buildah("images", "--format={{.Name}}").split():
+            self._make_base()
+        also = f'additionalimagestores = ["{lasting}"]'
+        self._store_in(driver, self.work / "store", "[storage.options]", also)
+
+    def _make_base(self) -> None:
         folder = self.cache / "base"
         if not (folder / "base.tar").is_file():
             folder.mkdir(exist_ok=True)
@@ -149,11 +174,15 @@ class Builder:
     def _wheels(self, version: str) -> Path:
         folder = self.cache / f"wheels-{version}"
         locks = [flag for name in _LOCKS for flag in ("--requirement", ROOT / name)]
-        found = ("--find-links", folder) if folder.is_dir() else ()
+        folder.mkdir(exist_ok=True)
         pip = (sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check")
         options = ("--require-hashes", "--only-binary=:all:", f"--python-version={version}")
         fresh = self.work / "wheels"
-        _prepare(*pip, *options, *found, *locks, "--dest", fresh)
+        download = (*pip, *options, "--find-links", folder, *locks, "--dest", fresh)
+        try:
+            _prepare(*download, "--no-index")  # an index is asked for what is missing only
+        except Unavailable:
+            _prepare(*download)
         shutil.copytree(fresh, folder, dirs_exist_ok=True)
         return fresh
 
