@@ -6,6 +6,7 @@ listens on 127.0.0.2, apart from the twins and from the outbound guard's point o
 
 import asyncio
 import json
+import os
 import secrets
 import shutil
 import signal
@@ -23,6 +24,7 @@ from tests.cluster.plane.processes import Process
 ADDRESS = "127.0.0.2"
 _START_SECONDS = 120.0
 _EVERY = 0.05
+_GO = {"GOGC": "400"}  # collecting garbage less often saves a tenth of their processor time
 # Nodes are the tests' own, and EndpointSlices too: the API server refuses loopback addresses there.
 _NOT_RUN = (
     "endpoints-controller",
@@ -159,7 +161,9 @@ class ControlPlane:
 
     def _process(self, name: str, flags: dict[str, str]) -> Process:
         told = [f"--{flag}={value}" for flag, value in flags.items()]
-        return Process([str(self._programs / name), *told], log=self.folder / f"{name}.log")
+        command = [str(self._programs / name), *told]
+        environment = {**os.environ, **_GO}
+        return Process(command, log=self.folder / f"{name}.log", environment=environment)
 
 
 def _etcd(folder: Path, url: str) -> dict[str, str]:
