@@ -128,7 +128,7 @@ class Builder:
         (self.work / "storage.conf").write_text("\n".join(lines))
 
     def _driver(self) -> str:
-        """Return ``overlay``, or where that is not to be ``vfs``, which copies all for each layer."""
+        """Return ``overlay``, or where that cannot be ``vfs``, which copies all for each layer."""
         self._store_in("overlay", self.work / "tried")
         told = subprocess.run(
             ["buildah", "info"], env=self.environment, check=False, capture_output=True
