@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from statistics import median
@@ -29,17 +28,6 @@ pytestmark = pytest.mark.timeout(300)  # much to do for a machine that has much 
 
 _LATE = 2.0
 """Seconds; a delivery that waits for another shop's Segment waits for half a minute."""
-
-
-@pytest.fixture(scope="module")
-def signer() -> Signer:
-    return Signer.new()
-
-
-@pytest.fixture
-async def stand(tmp_path: Path, signer: Signer) -> AsyncIterator[Stand]:
-    async with Stand.up(tmp_path, signer) as stand:
-        yield stand
 
 
 async def test_a_shop_that_has_filled_its_quota_keeps_no_other_from_anything(

@@ -8,7 +8,6 @@ import asyncio
 import errno
 import signal
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,17 +19,6 @@ from tests.system.programs import until
 from tests.system.serving import Serving, Stand
 
 PAUSED = {"key": None, "state": "Paused"}
-
-
-@pytest.fixture(scope="module")
-def signer() -> Signer:
-    return Signer.new()
-
-
-@pytest.fixture
-async def stand(tmp_path: Path, signer: Signer) -> AsyncIterator[Stand]:
-    async with Stand.up(tmp_path, signer) as stand:
-        yield stand
 
 
 @pytest.fixture

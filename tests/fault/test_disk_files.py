@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -14,17 +14,6 @@ from tests.system.serving import Letter, Serving, Stand
 
 FIRST = Path(__file__).parents[1] / "fixtures" / "journal" / "first.sql"
 PAUSED = {"key": None, "state": "Paused"}
-
-
-@pytest.fixture(scope="module")
-def signer() -> Signer:
-    return Signer.new()
-
-
-@pytest.fixture
-async def stand(tmp_path: Path, signer: Signer) -> AsyncIterator[Stand]:
-    async with Stand.up(tmp_path, signer) as stand:
-        yield stand
 
 
 def journal(stand: Stand) -> Path:

@@ -26,17 +26,6 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 MIB = 2**20
 
 
-@pytest.fixture(scope="module")
-def signer() -> Signer:
-    return Signer.new()
-
-
-@pytest.fixture
-async def stand(tmp_path: Path, signer: Signer) -> AsyncIterator[Stand]:
-    async with Stand.up(tmp_path, signer) as stand:
-        yield stand
-
-
 @dataclass
 class Shared:
     """A server that most of these tests share, and senders that are slow from its start on."""

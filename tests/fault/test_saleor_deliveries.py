@@ -23,11 +23,6 @@ ROUNDING = timedelta(milliseconds=1)
 TOO_OLD = "it was issued too long ago"
 
 
-@pytest.fixture(scope="module")
-def signer() -> Signer:
-    return Signer.new()
-
-
 @pytest.fixture
 async def stand(tmp_path: Path, signer: Signer) -> AsyncIterator[FaultyStand]:
     async with standing(tmp_path, signer) as stand:

@@ -29,11 +29,6 @@ async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
         yield stand
 
 
-@pytest.fixture(scope="module")
-def signer() -> Signer:
-    return Signer.new()
-
-
 def run(stand: Stand, *, listen: str = "127.0.0.1:0") -> Program:
     return saleor_segment(
         *("run", "-f", stand.file, "--data-dir", stand.folder / "data", "--resync", "1s"),

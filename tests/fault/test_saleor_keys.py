@@ -23,11 +23,6 @@ KEPT = 600.0
 
 
 @pytest.fixture(scope="module")
-def signer() -> Signer:
-    return Signer.new()
-
-
-@pytest.fixture(scope="module")
 def successor() -> Signer:
     """The key that the shop takes next."""
     return Signer.new()

@@ -4,28 +4,13 @@ Each fault has a Pipeline of its own, all in one server process, and they suffer
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from pathlib import Path
-
-import pytest
+from collections.abc import Mapping, Sequence
 
 from tests.fault.owners import Owner, move_in
 from tests.signing import Signer
 from tests.system.programs import until
 from tests.system.serving import Serving, Stand
 from tests.twins.segment import Fault, SegmentTwin
-
-
-@pytest.fixture(scope="module")
-def signer() -> Signer:
-    return Signer.new()
-
-
-@pytest.fixture
-async def stand(tmp_path: Path, signer: Signer) -> AsyncIterator[Stand]:
-    async with Stand.up(tmp_path, signer) as stand:
-        yield stand
-
 
 TROUBLES = ("pending", "waiting", "parked")
 

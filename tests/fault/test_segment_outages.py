@@ -22,11 +22,6 @@ AT_WORK = 5.0
 """Seconds that the machine may take for what is no waiting."""
 
 
-@pytest.fixture(scope="module")
-def signer() -> Signer:
-    return Signer.new()
-
-
 class Scene:
     """A shop with one Pipeline, a server and a Segment that comes and goes, all in one loop."""
 
