@@ -1,4 +1,7 @@
-"""A control plane for each module of cluster tests: none meets what another left behind."""
+"""A control plane for each module of cluster tests: none meets what another left behind.
+
+Those of ``ports`` share one.
+"""
 
 import os
 import secrets
@@ -26,9 +29,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def plane(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ControlPlane]:
-    folder = tmp_path_factory.mktemp("control-plane") / "run"
-    with ControlPlane(_programs(pytestconfig), folder) as plane:
+    with a_plane(pytestconfig, tmp_path_factory) as plane:
         yield plane
+
+
+def a_plane(config: pytest.Config, folders: pytest.TempPathFactory) -> ControlPlane:
+    """Return a control plane to be started, or skip where there is none."""
+    return ControlPlane(_programs(config), folders.mktemp("control-plane") / "run")
 
 
 @pytest.fixture(scope="module")
