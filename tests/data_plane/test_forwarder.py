@@ -18,6 +18,7 @@ from saleor_segment_server.contract import Event, Pipeline
 from saleor_segment_server.delivery import Entry, accept_key
 from saleor_segment_server.errors import JournalUnavailable
 from saleor_segment_server.forwarder import Forwarder
+from saleor_segment_server.forwarder.taking import PROBE
 from saleor_segment_server.journal import Limits, Outcome, Pending, SqliteJournal, Tally
 from saleor_segment_server.metrics import Metrics
 from saleor_segment_server.pipelines import Table, Tombstones
@@ -208,7 +209,7 @@ async def test_a_backlog_arrives_in_order_and_once(road: Road) -> None:
     road.start()
     await road.settled()
     assert road.orders() == names(*range(1300))
-    assert len(road.twin.seen) == 3
+    assert len(road.twin.seen) == 4  # a few first
     assert road.twin.inbox.totals()["deduplicated"] == 0
 
 
@@ -309,6 +310,21 @@ async def test_why_segment_is_tried_again_is_told_until_it_answers(road: Road) -
     assert road.forwarder.parked(ID) is None
     await road.settled()
     assert road.forwarder.waiting(ID) is None
+
+
+async def test_until_segment_answers_it_is_sent_a_few_events_at_a_time(road: Road) -> None:
+    await road.accept(order(0))
+    road.start()
+    await road.settled()
+    road.twin.faults.add(Fault(status=503, times=3))
+    await road.accept(*orders(*range(1, 1300)))
+    await road.settled()
+    assert road.orders() == names(*range(1300))
+    one, full, *probes, second, third, fourth = [seen.size for seen in road.twin.seen]
+    assert len(probes) == 3
+    assert max(probes) < 30 * one
+    assert full > 10 * max(probes)
+    assert min(second, third, fourth) > 10 * max(probes)
 
 
 async def test_retry_after_is_obeyed(road: Road) -> None:
@@ -471,7 +487,7 @@ async def test_a_size_refused_with_413_is_remembered(road: Road) -> None:
     await road.settled()
     assert road.orders() == names(*range(100))
     first, *later = [seen.size for seen in road.twin.seen]
-    assert first > 460_000
+    assert first > 250_000
     assert max(later) < 0.55 * first
 
 
@@ -597,7 +613,7 @@ async def test_a_new_key_is_used_from_the_next_batch_and_nothing_is_lost_or_doub
     await road.use(road.pipeline(segment={"writeKey": NEW_KEY}))
     await road.settled()
     keys = [message["writeKey"] for message in road.twin.inbox.messages()]
-    assert keys == [KEY] * 500 + [NEW_KEY] * 700
+    assert keys == [KEY] * PROBE + [NEW_KEY] * (1200 - PROBE)
     assert road.orders() == names(*range(1200))
 
 
@@ -679,7 +695,7 @@ async def test_the_batch_in_flight_is_finished_and_no_other_begun(road: Road) ->
     road.start()
     await eventually(lambda: not road.twin.faults.waiting)
     await road.end()
-    assert (road.tally().pending, len(road.twin.inbox)) == (100, 500)
+    assert (road.tally().pending, len(road.twin.inbox)) == (600 - PROBE, PROBE)
 
 
 async def test_a_batch_that_hangs_is_abandoned_and_sent_after_the_next_start(

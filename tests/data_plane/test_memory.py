@@ -10,8 +10,9 @@ import pytest
 from saleor_segment_server.contract import Event
 from saleor_segment_server.contract.tracking import Tracking
 from saleor_segment_server.delivery import Entry, accept_key
+from saleor_segment_server.forwarder.space import Space
 from saleor_segment_server.forwarder.taking import take_window
-from saleor_segment_server.forwarder.window import Window
+from saleor_segment_server.forwarder.window import START, Window
 from saleor_segment_server.journal import Limits, SqliteJournal
 from tests.data_plane.mapping.shop import RefundedOrder
 from tests.data_plane.receiving import PIPELINE_ID, Clock, pipeline
@@ -36,7 +37,9 @@ class Shop:
         assert await self.accept(event, json.dumps({"order": fields}).encode())
 
     async def window(self, after: Window | None = None) -> Window | None:
-        return await take_window(self.journal, pipeline(tracking=self.tracking), after)
+        held = pipeline(tracking=self.tracking)
+        previous = after.end if after else START
+        return await take_window(self.journal, held, space=Space(), previous=previous)
 
     async def forward(self) -> list[str]:
         """Map and settle all that is pending; return what was sent."""

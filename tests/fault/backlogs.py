@@ -31,7 +31,6 @@ from tests.fault.flow import (
 from tests.fault.parts import Verdict
 from tests.signing import Signer
 
-_PIPELINES = 4
 _MOST = 200.0
 """MB of memory that a server may take."""
 _REUSE = 1.05
@@ -75,12 +74,12 @@ class Backlog:
         )
 
 
-def backlog(folder: Path, *, events: int, every: float = 0.05) -> Backlog:
-    """Fill a journal, and have a server drain it."""
+def backlog(folder: Path, *, events: int, shops: int = 4, every: float = 0.05) -> Backlog:
+    """Fill a journal with events of so many shops, and have a server drain it."""
     data = folder / "data"
     with segment(folder) as twin:
-        held = sources(Signer.new(), twin.url, _PIPELINES)
-        uvloop.run(fill(data, held, events // _PIPELINES))
+        held = sources(Signer.new(), twin.url, shops)
+        uvloop.run(fill(data, held, events // shops))
         full = look(None, data).journal
         with server(folder, *held, data=data) as subject:
             began = time.monotonic()
@@ -88,7 +87,7 @@ def backlog(folder: Path, *, events: int, every: float = 0.05) -> Backlog:
                 settle(subject)
             seconds = time.monotonic() - began
             arrived, wrong = account(twin, subject)
-    uvloop.run(fill(data, held, events // _PIPELINES // 5))
+    uvloop.run(fill(data, held, events // shops // 5))
     refilled = look(None, data).journal
     return Backlog(events, seconds, arrived, wrong, watch.looks, full, refilled)
 

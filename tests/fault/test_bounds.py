@@ -98,6 +98,12 @@ def test_a_backlog_is_drained_in_little_memory_and_its_room_is_used_again(tmp_pa
     assert seen.bounded
 
 
+def test_many_shops_that_drain_at_once_take_no_more_memory_than_a_few(tmp_path: Path) -> None:
+    seen = backlog(tmp_path, events=24_000, shops=80)
+    assert (seen.arrived, seen.wrong) == (seen.events, ())
+    assert seen.bounded
+
+
 async def pass_through(journal: SqliteJournal, megabytes: int) -> None:
     """Accept and settle so much."""
     for _ in range(megabytes):

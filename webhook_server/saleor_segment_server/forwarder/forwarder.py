@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from saleor_segment_server.contract import Pipeline
 from saleor_segment_server.forwarder.pace import Slots
+from saleor_segment_server.forwarder.space import Space
 from saleor_segment_server.forwarder.tools import Tools
 from saleor_segment_server.forwarder.worker import Worker
 from saleor_segment_server.journal import SqliteJournal
@@ -51,6 +52,8 @@ class Forwarder:
             clock=clock,
             random=random,
             slots=Slots(_SLOTS),
+            prompt=Space(),
+            late=Space(),
             max_rate=max_rate,
         )
         self._table = table

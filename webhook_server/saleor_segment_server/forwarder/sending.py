@@ -51,6 +51,13 @@ class Parked:
     """Or until so many events are pending."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Segment is to be asked again later; what is left of the window is taken anew then."""
+
+    seconds: float
+
+
 class Sending:
     """Sends windows of one pipeline, as long as it is the Pipeline they were mapped for."""
 
@@ -63,7 +70,7 @@ class Sending:
         self._changed = changed
         """Set when the pipeline is another or gone: nothing waits then."""
 
-    async def deliver(self, window: Window) -> Progress | Parked:
+    async def deliver(self, window: Window) -> Progress | Pause | Parked:
         """Bring a window to its end."""
         if self._mapping_is_broken(window):
             return self.unmappable(through=window.last_seq)
@@ -91,36 +98,31 @@ class Sending:
             until_pending=tally.pending + FEWEST_TO_JUDGE,
         )
 
-    async def _deliver_batch(self, window: Window, batch: range) -> Progress | Parked:
-        bisection, attempt = Bisection(batch), 0
-        max_bytes = self._learned.max_bytes
+    async def _deliver_batch(self, window: Window, batch: range) -> Progress | Pause | Parked:
+        bisection, max_bytes = Bisection(batch), self._learned.max_bytes
         while (part := bisection.part) is not None:
             await set_within(self._changed, self._learned.pace.delay(len(part)))
             if self._changed.is_set():
                 return Progress.AGAIN
-            match await self._send(window, part, attempt):
+            match await self._send(window, part):
                 case Park(why):
                     return Parked(why)
                 case Wait() as wait:
-                    await self._wait(window, part, wait, attempt)
-                    attempt += 1
-                    continue
+                    return await self._pause(window, part, wait)
                 case Split() as split:
                     self._learn_size(window, part, split)
                     bisection.refuse(split.why)
                 case Settled():
                     self._tools.metrics.sent(window.pipeline.id, len(part))
                     bisection.accept()
-            if attempt:
-                log.info("segment_answers_again", pipeline=window.pipeline.id, attempts=attempt)
-                attempt = 0
+            self._note_answer()
             await self._settle(window, bisection.decided.stop, bisection.refused)
         if bisection.hopeless:
             return self._all_refused(window, batch)
         return Progress.DONE if max_bytes == self._learned.max_bytes else Progress.AGAIN
 
-    async def _send(self, window: Window, part: range, attempt: int) -> Verdict:
-        target = window.pipeline.segment
+    async def _send(self, window: Window, part: range) -> Verdict:
+        target, attempt = window.pipeline.segment, self._learned.attempts
         async with self._tools.slots.at(target.endpoint, late=self._learned.late) as turn:
             messages = window.messages[part.start : part.stop]
             answer = await self._tools.client.send(target, messages, attempt=attempt)
@@ -133,18 +135,26 @@ class Sending:
             self._compare_clocks(window, answer, now)
         return verdict
 
-    async def _wait(self, window: Window, part: range, wait: Wait, attempt: int) -> None:
-        say = log.info if attempt else log.warning
+    async def _pause(self, window: Window, part: range, wait: Wait) -> Pause:
+        say = log.info if self._learned.attempts else log.warning
         say(
             "waiting_for_segment",
             pipeline=window.pipeline.id,
             why=wait.why,
             seconds=round(wait.seconds, 1),
         )
+        self._learned.answers = False
+        self._learned.attempts += 1
         untried = window.untried(part) if wait.ambiguous else []
-        if untried and await self._settling.mark_tried(untried):
-            window.tried(untried, self._tools.clock())
-        await set_within(self._changed, wait.seconds)
+        if untried:
+            await self._settling.mark_tried(untried)
+        return Pause(wait.seconds)
+
+    def _note_answer(self) -> None:
+        self._learned.answers = True
+        attempts, self._learned.attempts = self._learned.attempts, 0
+        if attempts:
+            log.info("segment_answers_again", pipeline=self._settling.pipeline, attempts=attempts)
 
     async def _settle(self, window: Window, decided: int, refused: Mapping[int, str]) -> None:
         ended = window.finish(decided, refused)

@@ -34,14 +34,12 @@ class Settling:
             attempt += 1
         self._count(ended)
 
-    async def mark_tried(self, seqs: Sequence[int]) -> bool:
-        """Note first attempts without a clear answer; tell whether that is durable."""
+    async def mark_tried(self, seqs: Sequence[int]) -> None:
+        """Note first attempts without a clear answer, where that can be done now."""
         try:
             await self._tools.journal.mark_tried(self.pipeline, seqs)
         except JournalUnavailable as error:
             log.warning("attempt_not_noted", pipeline=self.pipeline, why=error.reason)
-            return False
-        return True
 
     async def _committed(self, ended: Sequence[Ended]) -> bool:
         try:
@@ -61,6 +59,7 @@ class Settling:
                 log.warning("buried", pipeline=self.pipeline, seq=one.item.pending.seq, why=one.why)
             elif one.item.messages:
                 lags.append(now - one.item.pending.received_at)
-                if one.first_try is not None and now - one.first_try > _DEDUP_WINDOW:
+                first_try = one.item.pending.first_try
+                if first_try is not None and now - first_try > _DEDUP_WINDOW:
                     self._tools.metrics.resent_late(self.pipeline)
         self._tools.metrics.delivered(self.pipeline, lags)

@@ -2,11 +2,13 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import ExitStack
 
 from saleor_segment_server.contract import Pipeline
-from saleor_segment_server.forwarder.window import Decoded, Window, decode
+from saleor_segment_server.forwarder.space import Space
+from saleor_segment_server.forwarder.window import START, Decoded, Place, Window, decode
 from saleor_segment_server.journal import Pending, SqliteJournal
 from saleor_segment_server.ledger import LedgerRow
 from saleor_segment_server.mapping import NO_KEYS, order_matters
@@ -17,26 +19,56 @@ TOLERATED_SHARE = 0.2
 """More unmappable events than this share are no matter of single events."""
 FEWEST_TO_JUDGE = 5
 """Fewer are single bad events, whatever their share: a quiet shop has windows of one."""
+FULL = 500
+"""Events of a window; fewer where they are large, or none more are pending."""
+PROBE = 25
+"""Events of a window that is to show whether Segment answers."""
 _CHUNK = 25
 """Events mapped before the loop may turn to something else: a millisecond or two."""
 
 
 async def take_window(
-    journal: SqliteJournal, pipeline: Pipeline, previous: Window | None
+    journal: SqliteJournal,
+    pipeline: Pipeline,
+    *,
+    space: Space,
+    previous: Place = START,
+    limit: int = FULL,
 ) -> Window | None:
     """Take what follows the ``previous`` window and map it; ``None``: there is nothing.
 
-    The loop gets its turn every few events. What ``previous`` changes in the ledger need not be
-    committed yet, only certain to be before the new window is sent.
+    The loop gets its turn every few events. What the previous window changes in the ledger need
+    not be committed yet, only certain to be before the new window is sent.
+
+    Args:
+        journal: Where the events are.
+        pipeline: Whose events.
+        space: Where memory is to be had; the window gives it back when it is closed.
+        previous: The end of the window before.
+        limit: At most so many events.
 
     Raises:
         JournalUnavailable: It cannot be read.
     """
-    after = previous.last_seq if previous else 0
-    pending = await journal.take(pipeline.id, after=after)
-    if not pending:
-        return None
-    ledger = _Ledger(journal, pipeline.id, later=previous.rows if previous else {})
+    with ExitStack() as held:
+        share = held.enter_context(await space.share())
+        pending = await journal.take(pipeline.id, after=previous.seq, limit=limit)
+        if not pending:
+            return None
+        share.becomes(sum(len(event.body) for event in pending))
+        window = await _mapped(journal, pipeline, pending, previous.rows)
+        window.share = share
+        held.pop_all()
+        return window
+
+
+async def _mapped(
+    journal: SqliteJournal,
+    pipeline: Pipeline,
+    pending: Sequence[Pending],
+    later: Mapping[str, LedgerRow],
+) -> Window:
+    ledger = _Ledger(journal, pipeline.id, later=later)
     await ledger.read(await _expected(pending, pipeline))
     window = Window(pipeline, ledger.rows)
     for place, event in enumerate(pending):
@@ -88,7 +120,7 @@ class _Ledger:
     """The ledger as the events before a window leave it."""
 
     def __init__(
-        self, journal: SqliteJournal, pipeline: str, *, later: dict[str, LedgerRow]
+        self, journal: SqliteJournal, pipeline: str, *, later: Mapping[str, LedgerRow]
     ) -> None:
         self._journal = journal
         self._pipeline = pipeline

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from saleor_segment_server.forwarder.pace import Pace, Slots
+from saleor_segment_server.forwarder.space import Space
 from saleor_segment_server.journal import SqliteJournal
 from saleor_segment_server.metrics import Metrics
 from saleor_segment_server.segment import MAX_BYTES, SegmentClient
@@ -25,6 +26,10 @@ class Tools:
     random: Callable[[], float]
     """Numbers in [0, 1), for jitter."""
     slots: Slots
+    prompt: Space
+    """For what goes to where the last request was answered soon."""
+    late: Space
+    """For the rest, which else would keep the others waiting."""
     max_rate: float | None
     """Messages per second and pipeline; ``None``: no limit."""
 
@@ -38,6 +43,10 @@ class Learned:
     """Largest body the endpoint is known to take."""
     refused_through: int = 0
     """The seq up to which all was refused when last everything was."""
+    answers: bool = False
+    """Whether Segment answered last time: until it does, it is sent no more than a few events."""
+    attempts: int = 0
+    """How often Segment was asked in vain since it last answered."""
     waiting: str | None = None
     """Why the last attempt is to be repeated, until one is answered."""
     late: bool = False

@@ -1,13 +1,15 @@
 """A window: some pending events of one pipeline, mapped and on their way. Pure."""
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from saleor_segment_server.contract import Pipeline
 from saleor_segment_server.errors import Unmappable
+from saleor_segment_server.forwarder.space import Share
 from saleor_segment_server.journal import LedgerChange, Outcome, Pending
 from saleor_segment_server.ledger import LedgerRow
 from saleor_segment_server.mapping import NO_KEYS, LedgerKeys, Parsed, ledger_keys, map_event, parse
@@ -49,13 +51,24 @@ class Ended(NamedTuple):
     item: Item
     why: str | None
     """Why it becomes a dead letter; ``None``: Segment has it, or nothing was to be sent."""
-    first_try: float | None
-    """When it was first sent without a clear answer, seconds since the epoch."""
 
     @property
     def outcome(self) -> Outcome:
         """What the journal is told."""
         return Outcome(self.item.pending.seq, self.why, self.item.changes)
+
+
+class Place(NamedTuple):
+    """Where a window ends."""
+
+    seq: int
+    """Of its last event."""
+    rows: Mapping[str, LedgerRow]
+    """What is known then of orders and customers, by key, as far as it was asked for."""
+
+
+START: Final = Place(0, MappingProxyType({}))
+"""Before any event."""
 
 
 @dataclass
@@ -69,11 +82,12 @@ class Window:
     through, and as each is added, once it is too."""
     items: list[Item] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
+    share: Share | None = None
+    """What it takes of the memory, until it is closed."""
 
     def __post_init__(self) -> None:
         self._ended = 0
         self._refused: dict[int, str] = {}
-        self._tried: dict[int, float] = {}
 
     @property
     def last_seq(self) -> int:
@@ -81,9 +95,20 @@ class Window:
         return self.items[-1].pending.seq
 
     @property
+    def end(self) -> Place:
+        """Where the next one begins."""
+        return Place(self.last_seq, self.rows)
+
+    @property
     def left(self) -> int:
         """How many of its events have not ended."""
         return len(self.items) - self._ended
+
+    def close(self) -> None:
+        """Give back what it takes of the memory; nothing more is done with it."""
+        self.items, self.messages = [], []
+        if self.share is not None:
+            self.share.becomes(0)
 
     def add(self, pending: Pending, decoded: Decoded | str) -> None:
         """Map one more event, or take over why it could not be decoded."""
@@ -144,26 +169,17 @@ class Window:
             for item in self.items[self._ended :]
             if item.messages.start < places.stop
             and item.messages.stop > places.start
-            and self._first_try(item.pending) is None
+            and item.pending.first_try is None
         ]
-
-    def tried(self, seqs: Sequence[int], now: float) -> None:
-        """Note that these were sent without a clear answer for the first time."""
-        self._tried.update(dict.fromkeys(seqs, now))
 
     def _places(self, count: int) -> range:
         return range(len(self.messages), len(self.messages) + count)
 
-    def _first_try(self, pending: Pending) -> float | None:
-        return self._tried.get(pending.seq, pending.first_try)
-
     def _end(self, item: Item) -> Ended:
-        if not (self._refused or self._tried):
-            return Ended(item, item.unmappable, item.pending.first_try)
         why = item.unmappable
         if self._refused and why is None:
             why = next((self._refused[at] for at in item.messages if at in self._refused), None)
-        return Ended(item, why, self._first_try(item.pending))
+        return Ended(item, why)
 
 
 def _without_body(pending: Pending) -> Pending:
