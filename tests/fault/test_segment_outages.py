@@ -13,7 +13,6 @@ from tests.data_plane.receiving import Shop
 from tests.fault.hours import Hours, in_hours, serving_inside
 from tests.fault.owners import Owner, move_in
 from tests.signing import Signer
-from tests.system.programs import until
 from tests.system.serving import Serving, Stand
 from tests.twins.segment import Fault, SegmentTwin
 
@@ -35,9 +34,9 @@ class Scene:
         await self.owner.order(self.serving, self.signer, count)
 
     async def arrives(self, *, most: float) -> float:
-        """Let time pass until all is in Segment and settled; return how long it took."""
-        took = await self.loop.passing(lambda: not self.owner.missing, most=most)
-        await until(self.is_settled)
+        """Let time pass until all is settled, and so in Segment; return how long it took."""
+        took = await self.loop.passing(self.is_settled, most=most)
+        assert not self.owner.missing
         self.settled = len(self.owner.orders)
         return took
 
