@@ -33,6 +33,7 @@ from tests.twins.saleor import SaleorTwin, SigningKey
 
 _KEY = SigningKey.generate()
 _SHORT = ("--lease-duration", "3s")
+_LONGER = ("--lease-duration", "9s")  # three seconds are left to end in before another may lead
 
 
 @pytest.fixture
@@ -197,9 +198,9 @@ async def test_while_the_api_server_hangs_leadership_is_given_up_in_time(
     ground: Ground, proxy: FaultyApi, tmp_path: Path
 ) -> None:
     kubeconfig = proxied(ground, proxy, tmp_path)
-    async with ground.operating(*_SHORT, kubeconfig=kubeconfig) as operating:
+    async with ground.operating(*_LONGER, kubeconfig=kubeconfig) as operating:
         await operating.ready()
-        async with ground.operating(*_SHORT) as other:
+        async with ground.operating(*_LONGER) as other:
             await other.program.logged("waiting_for_leadership")
             proxy.fail(Fault(".*", ".*"))
             assert await operating.program.ended() == 1
