@@ -151,7 +151,7 @@ async def drip(serving: Serving, beginning: bytes, more: bytes) -> Answer | None
     """Send it, and a little more each second, until the server ends it; return the first answer."""
     async with Line(address_of(serving.url)) as line, asyncio.timeout(60):
         asking = asyncio.create_task(line.ask(beginning))
-        while not line.reader.at_eof():
+        while not (line.reader.at_eof() or line.reader.exception()):  # the end, or a reset
             await asyncio.wait([asking], timeout=1) if not asking.done() else await turn(line)
             with suppress(ConnectionError):
                 line.writer.write(more)
