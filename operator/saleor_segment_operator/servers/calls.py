@@ -1,8 +1,7 @@
 """Calls of one server's private API, with the token that it takes."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
@@ -14,31 +13,17 @@ Tokens = Callable[[], Awaitable[Sequence[str]]]
 
 
 class Calls:
-    """Makes them; use it as an async context manager.
+    """Makes them.
 
     Args:
+        client: What they are made with.
         tokens: Asked before each call, where their private API asks for a token: a server that was
             not told yet of a new one takes the one before.
-        timeout: Seconds for a whole call.
     """
 
-    def __init__(self, tokens: Tokens | None, *, timeout: float) -> None:
+    def __init__(self, client: httpx.AsyncClient, tokens: Tokens | None) -> None:
+        self._client = client
         self._tokens = tokens
-        self._client = httpx.AsyncClient(timeout=timeout, trust_env=False)
-
-    async def __aenter__(self) -> Self:
-        """Open the session; connections are made when they are needed."""
-        await self._client.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the connections."""
-        await self._client.__aexit__(kind, error, trace)
 
     async def ask(
         self, method: str, url: str, *, fine: int | None = None, **content: Any

@@ -42,12 +42,13 @@ class Servers:
         self, addresses: Addresses, *, tokens: Tokens | None, timeout: float = 5.0
     ) -> None:
         self._addresses = addresses
-        self._calls = Calls(tokens, timeout=timeout)
+        self._client = httpx.AsyncClient(timeout=timeout, trust_env=False)
+        self._calls = Calls(self._client, tokens)
         self._troubles: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
         """Open the session; connections are made when they are needed."""
-        await self._calls.__aenter__()
+        await self._client.__aenter__()
         return self
 
     async def __aexit__(
@@ -57,7 +58,7 @@ class Servers:
         trace: TracebackType | None,
     ) -> None:
         """Close the connections."""
-        await self._calls.__aexit__(kind, error, trace)
+        await self._client.__aexit__(kind, error, trace)
 
     async def held(self, pipeline_id: str, fingerprint: str) -> bool:
         """Tell whether every ready server holds the Pipeline with this ``fingerprint``."""
