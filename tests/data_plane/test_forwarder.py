@@ -481,13 +481,13 @@ async def test_a_full_batch_of_which_every_message_is_refused_parks_for_good(roa
 
 
 async def test_a_size_refused_with_413_is_remembered(road: Road) -> None:
-    await road.accept(*[order(number, status="x" * 10_000) for number in range(100)])
+    await road.accept(*[order(number, status="x" * 20_000) for number in range(100)])
     road.twin.faults.add(Fault(status=413))
     road.start()
     await road.settled()
     assert road.orders() == names(*range(100))
     first, *later = [seen.size for seen in road.twin.seen]
-    assert first > 250_000
+    assert first > 460_000
     assert max(later) < 0.55 * first
 
 

@@ -1,6 +1,7 @@
 """The memory that windows share: nobody gets more than there is, and all in the order they came."""
 
 import asyncio
+from contextlib import closing
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,8 +36,7 @@ async def test_what_turns_out_smaller_makes_room() -> None:
     first.becomes(1)
     await turns()
     assert not second.done()  # ten more would be too many
-    with first:
-        pass
+    first.close()
     await turns()
     assert second.done()
 
@@ -71,7 +71,7 @@ def test_all_come_to_their_turn_and_never_too_many(sizes: list[int]) -> None:
 
         async def one(number: int) -> None:
             nonlocal most
-            with await space.share(sizes[number]):
+            with closing(await space.share(sizes[number])):
                 most = max(most, space.held)
                 order.append(number)
                 await asyncio.sleep(0)

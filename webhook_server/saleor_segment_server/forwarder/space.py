@@ -6,13 +6,11 @@ restart.
 """
 
 import asyncio
-from types import TracebackType
-from typing import Self
 
 MOST = 32 * 2**20
 """Bytes of bodies, in each of the two lines; mapped they take up to twice as many."""
 RESERVED = 4 * 2**20
-"""Bytes that are set aside for a window before it is known how many it takes."""
+"""Bytes of bodies that a window takes at most, and that are set aside until it is known."""
 
 
 class Space:
@@ -42,7 +40,7 @@ class Space:
 
 
 class Share:
-    """What one window takes; leaving its ``with`` gives it back."""
+    """What one window takes, until it is closed."""
 
     __slots__ = ("_size", "_space")
 
@@ -56,13 +54,6 @@ class Share:
         self._space.change(size - self._size)
         self._size = size
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Give it back; once is enough, more often harmless."""
         self.becomes(0)

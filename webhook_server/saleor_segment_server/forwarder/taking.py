@@ -4,10 +4,10 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 from saleor_segment_server.contract import Pipeline
-from saleor_segment_server.forwarder.space import Space
+from saleor_segment_server.forwarder.space import RESERVED, Space
 from saleor_segment_server.forwarder.window import START, Decoded, Place, Window, decode
 from saleor_segment_server.journal import Pending, SqliteJournal
 from saleor_segment_server.ledger import LedgerRow
@@ -51,8 +51,10 @@ async def take_window(
         JournalUnavailable: It cannot be read.
     """
     with ExitStack() as held:
-        share = held.enter_context(await space.share())
-        pending = await journal.take(pipeline.id, after=previous.seq, limit=limit)
+        share = held.enter_context(closing(await space.share()))
+        pending = await journal.take(
+            pipeline.id, after=previous.seq, limit=limit, max_bytes=RESERVED
+        )
         if not pending:
             return None
         share.becomes(sum(len(event.body) for event in pending))

@@ -108,7 +108,7 @@ class Window:
         """Give back what it takes of the memory; nothing more is done with it."""
         self.items, self.messages = [], []
         if self.share is not None:
-            self.share.becomes(0)
+            self.share.close()
 
     def add(self, pending: Pending, decoded: Decoded | str) -> None:
         """Map one more event, or take over why it could not be decoded."""
