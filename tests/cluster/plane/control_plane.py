@@ -24,7 +24,7 @@ from tests.cluster.plane.processes import Process
 ADDRESS = "127.0.0.2"
 _START_SECONDS = 120.0
 _EVERY = 0.05
-_GO = {"GOGC": "400"}  # collecting garbage less often saves a tenth of their processor time
+_GO = {"GOGC": "400"}  # less processor time for some memory
 # Nodes are the tests' own, and EndpointSlices too: the API server refuses loopback addresses there.
 _NOT_RUN = (
     "endpoints-controller",
