@@ -4,14 +4,14 @@ A change counts where it is somebody's wish: of the spec, of the deletion, of ou
 Our own writes, the status and the finalizer, are seen too and mean nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from saleor_segment_operator.kube.resources import as_number
-from saleor_segment_operator.resource import RECONCILE_AT, RELEASE, Integration, Key
+from saleor_segment_operator.resource import RECONCILE_AT, RELEASE, ConditionType, Integration, Key
 from saleor_segment_operator.resource.named import SecretName, named_secrets
 
 Document = Mapping[str, Any]
@@ -41,6 +41,11 @@ class Wish:
             reconcile_at=annotations.get(RECONCILE_AT),
             release=annotations.get(RELEASE),
         )
+
+
+def essence(document: Document) -> Document:
+    """Return what the register reads of an integration, which is little: of lists it is kept."""
+    return {**document, "status": {"conditions": _readiness(document)}}
 
 
 @dataclass(slots=True)
@@ -146,7 +151,10 @@ def _key(document: Document) -> Key:
 
 
 def _ready(document: Document) -> str:
-    for condition in (document.get("status") or {}).get("conditions") or ():
-        if condition.get("type") == "Ready" and condition.get("status") in {"True", "False"}:
-            return str(condition["status"])
-    return "Unknown"
+    told = (str(condition.get("status")) for condition in _readiness(document))
+    return next((status for status in told if status in {"True", "False"}), "Unknown")
+
+
+def _readiness(document: Document) -> Sequence[Mapping[str, Any]]:
+    conditions = (document.get("status") or {}).get("conditions") or ()
+    return [each for each in conditions if each.get("type") == ConditionType.READY]

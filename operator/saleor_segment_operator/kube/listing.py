@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from saleor_segment_operator.kube.handlers import Register
+from saleor_segment_operator.kube.handlers import Register, essence
 from saleor_segment_operator.kube.resources import INTEGRATIONS
 from saleor_segment_server.backoff import backoff
 from saleor_segment_server.cluster import Api, ApiError
@@ -65,7 +65,7 @@ class Listing:
             await asyncio.sleep(delay)
 
     async def _compare(self) -> None:
-        lists = [await self._api.list(INTEGRATIONS, one) for one in self._namespaces]
+        lists = [await self._api.list(INTEGRATIONS, one, kept=essence) for one in self._namespaces]
         # Of several lists the oldest says what had not been made yet.
         version = min((one.version for one in lists), key=lambda text: (len(text), text))
         self._register.compare([each for one in lists for each in one.items], version)

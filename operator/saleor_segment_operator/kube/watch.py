@@ -33,7 +33,7 @@ Told = Callable[[str | None, Mapping[str, Any]], object]
 
 _CONNECT = 10.0
 _INACTIVE = 70.0
-_PAGE = 500
+_PAGE = 50  # objects that are in memory as a whole at a time
 _OK = 200
 _JOIN = 5.0
 _BETWEEN_LOGINS = 5.0

@@ -27,7 +27,9 @@ def endpoint(address: str, *, pod: str | None = None, ready: bool | None = True)
 
 def a_slice(*endpoints: dict[str, Any], family: str = "IPv4") -> dict[str, Any]:
     ports = [{"name": "webhooks", "port": 8080}, {"name": "private", "port": 8081}]
-    return {"addressType": family, "endpoints": list(endpoints), "ports": ports}
+    metadata = {"name": f"server-{family.lower()}"}
+    found = {"metadata": metadata, "addressType": family}
+    return found | {"endpoints": list(endpoints), "ports": ports}
 
 
 @pytest.fixture
@@ -70,7 +72,7 @@ async def test_a_server_of_two_address_families_is_one(
 
 
 async def test_without_slices_there_is_none(server: LittleApi, addresses: ServerAddresses) -> None:
-    store(server, {"addressType": "IPv4", "endpoints": None, "ports": None})
+    store(server, a_slice() | {"endpoints": None, "ports": None})
     assert await addresses() == ()
 
 

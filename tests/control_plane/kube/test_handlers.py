@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from saleor_segment_operator.kube.handlers import Register
+from saleor_segment_operator.kube.handlers import Register, essence
 from saleor_segment_operator.resource import FINALIZER, RECONCILE_AT, RELEASE, Key
 
 KEY = Key("shop", "main")
@@ -93,6 +93,22 @@ def test_what_the_watch_missed_a_list_tells(register: Register, told: Told) -> N
     register.compare([document(26, name="new")], "40")
     assert told.news() == [KEY]
     assert register.missed == 3
+
+
+def test_what_is_kept_of_a_list_tells_the_register_the_same(told: Told) -> None:
+    documents = [with_ready(document(10), "True"), document(11, name="new")]
+    register = Register(told.append)
+    register.compare(map(essence, documents), "20")
+    assert told.news() == [KEY, Key("shop", "new")]
+    assert register.users(("shop", "segment")) == {KEY, Key("shop", "new")}
+    assert register.readiness() == {"True": 1, "False": 0, "Unknown": 1}
+    register.compare(documents, "30")
+    assert told.news() == []
+
+
+def test_of_a_status_a_list_keeps_whether_it_is_ready() -> None:
+    kept = essence(with_ready(document(10), "False"))
+    assert kept["status"] == {"conditions": [{"type": "Ready", "status": "False"}]}
 
 
 def test_a_list_that_is_older_than_what_the_watch_told_changes_nothing(

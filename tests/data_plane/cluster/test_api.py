@@ -145,9 +145,18 @@ async def test_a_list_is_read_to_its_last_page(tmp_path: Path) -> None:
     assert first.path == "/api/v1/secrets"
     assert first.query["fieldSelector"] == "metadata.name=a b"
     assert first.query["labelSelector"] == "x=y,z"
+    assert first.query["limit"] == second.query["limit"] == "50"
     assert "continue" not in first.query
     assert second.query["continue"] == "p2"
     assert "as=PartialObjectMetadataList" in second.headers["Accept"]
+
+
+async def test_who_set_which_field_is_left_out_of_a_list(tmp_path: Path) -> None:
+    metadata = {"name": "a", "managedFields": [{"manager": "kubectl"}]}
+    page = {"metadata": {"resourceVersion": "4"}, "items": [{"metadata": metadata, "spec": {}}]}
+    async with scripted(tmp_path, told(page)) as (api, _):
+        found = await api.list(SECRETS)
+    assert found.items == [{"metadata": {"name": "a"}, "spec": {}}]
 
 
 async def test_a_list_that_grew_too_old_between_two_pages_says_so(tmp_path: Path) -> None:
