@@ -25,7 +25,8 @@ PROBE = 25
 """Events of a window that is to show whether Segment answers."""
 _CHUNK = 2
 """Events mapped before the loop may turn to something else, and threads get the interpreter: the
-journal's and those that compress, for which the next batch waits. With 25 a sixth less is sent."""
+journal's and those that compress, for which the next batch waits. With 25 it sends a seventh less.
+"""
 
 
 async def take_window(
