@@ -44,7 +44,7 @@ class Wish:
 
 
 def essence(document: Document) -> Document:
-    """Return what the register reads of an integration, which is little: of lists it is kept."""
+    """Return what the register reads of an integration: no more is kept of a list."""
     return {**document, "status": {"conditions": _readiness(document)}}
 
 

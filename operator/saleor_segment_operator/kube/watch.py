@@ -26,14 +26,13 @@ import structlog
 from saleor_segment_operator.errors import Lost
 from saleor_segment_operator.kube.resources import INTEGRATIONS
 from saleor_segment_server.backoff import backoff
-from saleor_segment_server.cluster import Access
+from saleor_segment_server.cluster import PAGE, Access
 
 Told = Callable[[str | None, Mapping[str, Any]], object]
 """Called in the main loop with each event's type (``None`` for what is listed) and object."""
 
 _CONNECT = 10.0
 _INACTIVE = 70.0
-_PAGE = 50  # objects that are in memory as a whole at a time
 _OK = 200
 _JOIN = 5.0
 _BETWEEN_LOGINS = 5.0
@@ -252,7 +251,7 @@ def _settings(pace: Pace) -> kopf.OperatorSettings:
     settings.watching.connect_timeout = _CONNECT
     settings.watching.inactivity_timeout = _INACTIVE
     settings.watching.reconnect_backoff = 1.0 + random.random()
-    settings.watching.chunk_size = _PAGE
+    settings.watching.chunk_size = PAGE
     settings.networking.request_timeout = 30.0
     settings.networking.connect_timeout = _CONNECT
     settings.networking.error_backoffs = _Backoffs()

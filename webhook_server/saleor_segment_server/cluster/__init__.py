@@ -1,7 +1,7 @@
 """The Kubernetes API server: the one way in which both planes talk to it, JSON in and JSON out."""
 
 from saleor_segment_server.cluster.access import Access, Credentials
-from saleor_segment_server.cluster.api import Api, Listing, Patch, WatchEvent
+from saleor_segment_server.cluster.api import PAGE, Api, Listing, Patch, WatchEvent
 from saleor_segment_server.cluster.errors import (
     ApiError,
     Conflict,
@@ -26,6 +26,7 @@ __all__ = [
     "ENDPOINT_SLICES",
     "EVENTS",
     "LEASES",
+    "PAGE",
     "SECRETS",
     "Access",
     "Api",

@@ -17,8 +17,8 @@ from saleor_segment_server.cluster.resources import Resource, call_of
 
 Document = Mapping[str, Any]
 
-_PAGE = 50
-"""Objects that are in memory as a whole at a time: one of ours takes 120 KiB."""
+PAGE = 50
+"""Objects of a list that are in memory as a whole at a time: one of ours takes 120 KiB."""
 _MANAGED = "managedFields"
 _WHOLE_CALL = aiohttp.ClientTimeout(total=20.0, sock_connect=5.0)
 _METADATA = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
@@ -125,7 +125,7 @@ class Api:
             metadata_only: Leave everything but metadata on the server.
             kept: What is kept of each object as the pages come; of thousands less is more.
         """
-        query = _selectors(fields, labels) | {"limit": str(_PAGE)}
+        query = _selectors(fields, labels) | {"limit": str(PAGE)}
         items: list[Document] = []
         while True:
             page = await self._call(
